@@ -1,0 +1,75 @@
+"""What every plugin is: a frozen bag of settings with a name, opened before use and closed after."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import field_validator, model_validator
+
+from cxsdk.domain.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import requests
+
+    from cxsdk.capabilities.context import Context
+
+
+class Plugin(Settings, ABC):
+    """One configured connection to a provider: an account.
+
+    The fields of a subclass are its settings, its class attributes say what the provider can do, and only what the
+    provider can do is written: an optional method that is not overridden is unsupported.
+    """
+
+    #: At most this many values are given to one call of an outward method.
+    batch_size: ClassVar[int] = 1
+    #: Seconds within which one call of an outward method ends, come what may. The http session keeps to it.
+    deadline_s: ClassVar[float] = 20.0
+    #: How long to wait before a source whose iterator ended is read again; see ``Inbound.sources``.
+    poll_every: ClassVar[timedelta] = timedelta(seconds=60)
+
+    #: The account's name: the key of its rows and the last part of its URLs. Two accounts of one plugin need two.
+    name: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_name(cls, data: Any) -> Any:
+        return {"name": cls.__name__.lower(), **data} if isinstance(data, dict) else data
+
+    @field_validator("name")
+    @classmethod
+    def _name_fits_a_url(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
+            raise ValueError("must be 1 to 40 lower-case letters, digits, - or _, and start with a letter")
+        return name
+
+    def open(self, context: Context) -> None:
+        """Called once in each process before the first use; keep here what you need (``self._http = ...``)."""
+
+    def close(self) -> None:
+        """Called once at the end; give back what ``open`` took."""
+
+    def classify(self, response: requests.Response) -> Exception | None:
+        """What an answer means where this provider departs from HTTP's own meaning; None where it does not.
+
+        Return, do not raise, one of RateLimited, Transient, Rejected, AuthenticationError, OutcomeUnknown: a limit can
+        be a 503 with a code, a 403 with a code, or an error inside a 200.
+        """
+        return None
+
+    def pages(self) -> Callable[..., Any] | None:
+        """An ASGI application of this account's own, or None.
+
+        It is served without a sign-in under ``/accounts/{name}/`` on the private listener, 127.0.0.1.
+        """
+        return None
+
+    @classmethod
+    def supports(cls, method: str) -> bool:
+        """Whether a subclass overrides this optional method."""
+        return any(method in base.__dict__ for base in cls.__mro__ if base.__module__.split(".")[0] != "cxsdk")

@@ -1,0 +1,111 @@
+"""What a provider sent, byte for byte, before anybody understood it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from pydantic import Field
+
+from cxsdk.domain.values import Value
+from cxsdk.errors import BadInput
+
+
+class Headers(Mapping[str, str]):
+    """HTTP headers, looked up without regard to case."""
+
+    def __init__(self, items: Mapping[str, str]) -> None:
+        self._items = {name.lower(): value for name, value in items.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._items[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Request(Value):
+    """A webhook request as it arrived. ``url`` is the public one, the way the provider wrote and signed it."""
+
+    method: str = "POST"
+    url: str = ""
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    body: bytes = b""
+
+    def header(self, name: str, default: str = "") -> str:
+        """One header's value, whatever its case."""
+        return Headers(self.headers).get(name, default)
+
+
+class Raw(Value):
+    """One inbound record, kept as it came: a webhook's body, a mail, an event of a stream.
+
+    ``id`` is the provider's own id of the event, unique within the account; where there is none it is a hash of
+    the body, so that a repetition is recognised all the same.
+    """
+
+    id: str = Field(min_length=1, max_length=200)
+    body: bytes
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    source: str = "webhook"  #: "webhook", or the name of the source that read it
+    received_at: datetime | None = None
+
+    @classmethod
+    def of(cls, payload: Any, *, id: str | None = None) -> Raw:
+        """A record from a JSON value, as a source reads them."""
+        body = json.dumps(payload, separators=(",", ":"), default=str).encode()
+        return cls(id=id or body_id(body), body=body)
+
+    def payload(self) -> Any:
+        """The body read as JSON. Raises BadInput where it is none; the record is then set aside with that reason."""
+        return read_json(self.body)
+
+    def form(self) -> dict[str, str]:
+        """The body read as a URL-encoded form; of a repeated field, the last value."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace").replace("%00", ""), keep_blank_values=True))
+
+
+def read_json(body: bytes) -> Any:
+    """Outside bytes as JSON.
+
+    NaN and its kin are refused. A NUL or half an emoji (a surrogate without its pair, as clients that cut text make
+    them) would be refused by databases and CRMs: the one is left out, the other becomes U+FFFD.
+    """
+    try:
+        payload = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise BadInput("The body is not valid JSON in UTF-8.", code="json_invalid") from None
+    return _storable(payload) if b"\\u" in body else payload
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def body_id(body: bytes) -> str:
+    """The id of a record that brings none: the SHA-256 of its bytes."""
+    return hashlib.sha256(body).hexdigest()
+
+
+class Page(Value):
+    """What a source read at once, and the cursor to go on from; both are stored in one transaction."""
+
+    items: tuple[Raw, ...] = ()
+    cursor: str | None = None

@@ -1,0 +1,107 @@
+"""The one place that calls plugins' hooks: typed, one implementation at a time, each for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import pluggy
+
+from cxsdk.capabilities import CRM, Channel, Plugin, SurveyProvider
+from cxsdk.domain.outward import Message
+from cxsdk.errors import PluginBug
+from cxsdk.hooks.loading import Found, load
+from cxsdk.observe import logger
+
+T = TypeVar("T", bound=Plugin)
+
+
+class Hooks:
+    """Typed calls into a plugin manager; what one plugin gets wrong is logged and counts as no answer."""
+
+    def __init__(self, manager: pluggy.PluginManager, found: Sequence[Found]) -> None:
+        self._manager = manager
+        self.found = tuple(found)
+
+    @classmethod
+    def load(cls, extra: Sequence[tuple[str, Any]] = ()) -> Hooks:
+        """The hooks of all installed plugins, and of those in ``extra``."""
+        return cls(*load(extra))
+
+    def channels(self) -> list[type[Channel]]:
+        """The channel classes that plugins register."""
+        return self._classes("register_channels", Channel)
+
+    def crms(self) -> list[type[CRM]]:
+        """The CRM classes that plugins register."""
+        return self._classes("register_crms", CRM)  # type: ignore[type-abstract]
+
+    def survey_providers(self) -> list[type[SurveyProvider]]:
+        """The survey provider classes that plugins register."""
+        return self._classes("register_survey_providers", SurveyProvider)  # type: ignore[type-abstract]
+
+    def commands(self) -> list[Any]:
+        """The click commands that plugins add."""
+        return [command for _, answer in self._ask("register_commands", {}) for command in answer]
+
+    def listeners(self, hook: str) -> list[str]:
+        """The names of the plugins that implement an ``on_`` hook: each is owed a row when it happens."""
+        return [impl.plugin_name for impl in self._implementations(hook)]
+
+    def tell(self, plugin: str, hook: str, arguments: Mapping[str, Any]) -> None:
+        """Calls one plugin's ``on_`` hook. What it raises goes to the caller, who owes it again."""
+        for impl in self._implementations(hook):
+            if impl.plugin_name == plugin:
+                _call(impl.function, impl.argnames, arguments)
+
+    def choose_channel(self, customer_id: str, channels: Sequence[str]) -> str | None:
+        """The first plugin's choice among ``channels``, or None."""
+        arguments = {"customer_id": customer_id, "channels": channels}
+        chosen: str | None = self._first("choose_channel", arguments, lambda answer: answer in channels)
+        return chosen
+
+    def filter_message(self, message: Message) -> Message:
+        """The message as the first plugin that changes it wants it. Its key and addressee stay as they were."""
+        changed = self._first("filter_message", {"message": message}, lambda answer: isinstance(answer, Message))
+        return (changed or message).model_copy(update={"key": message.key, "to": message.to})
+
+    def _first(self, hook: str, arguments: Mapping[str, Any], fits: Callable[[Any], bool]) -> Any:
+        for name, answer in self._ask(hook, arguments):
+            if fits(answer):
+                return answer
+            _report(name, hook, PluginBug(f"{hook} returned {type(answer).__name__}, which is not what it promises."))
+        return None
+
+    def _classes(self, hook: str, kind: type[T]) -> list[type[T]]:
+        classes = []
+        for name, answer in self._ask(hook, {}):
+            for cls in answer:
+                if isinstance(cls, type) and issubclass(cls, kind):
+                    classes.append(cls)
+                else:
+                    _report(name, hook, PluginBug(f"{hook} must return subclasses of {kind.__name__}, not {cls!r}."))
+        return classes
+
+    def _ask(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        for impl in self._implementations(hook):
+            try:
+                answer = _call(impl.function, impl.argnames, arguments)
+                if hook.startswith("register_"):
+                    answer = list(answer)
+            except Exception as error:  # a plugin's error is its own: the others still answer
+                _report(impl.plugin_name, hook, error)
+                continue
+            if answer is not None:
+                yield impl.plugin_name, answer
+
+    def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        return list(caller.get_hookimpls())
+
+
+def _call(function: Callable[..., Any], names: Sequence[str], arguments: Mapping[str, Any]) -> Any:
+    return function(**{name: arguments[name] for name in names})
+
+
+def _report(plugin: str, hook: str, error: Exception) -> None:
+    logger("cxsdk.hooks").error("hook_failed", plugin=plugin, hook=hook, error=str(error), kind=type(error).__name__)

@@ -1,0 +1,68 @@
+"""The families of webhook signatures. Each raises SignatureError and says only what is missing, never a secret."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from datetime import datetime, timedelta
+from typing import Literal
+
+from cxsdk.domain.raw import Request
+from cxsdk.domain.secret import Secret
+from cxsdk.errors import SignatureError
+
+#: How old or how far ahead a signed timestamp may be (Standard Webhooks and Stripe use the same five minutes).
+TOLERANCE = timedelta(minutes=5)
+
+
+def verify_hmac(
+    request: Request,
+    *,
+    header: str,
+    key: Secret,
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256",
+    encoding: Literal["hex", "base64"] = "hex",
+    prefix: str = "",
+    timestamp: str | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Checks an HMAC of the raw body in a header, written as hex or base64 after an optional prefix (``sha256=``).
+
+    Where ``timestamp`` names a header with seconds since 1970, what is signed is ``{timestamp}.{body}``, and a time
+    more than five minutes from ``now`` is refused: give both.
+    """
+    given = request.header(header)
+    if not given:
+        raise SignatureError(f"The header {header} is missing.", code="signature_missing")
+    signed = request.body
+    if timestamp is not None:
+        signed = _fresh(request.header(timestamp), timestamp, now) + b"." + request.body
+    digest = hmac.digest(key.reveal().encode(), signed, algorithm)
+    wanted = digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
+    given = given.removeprefix(prefix) if given.startswith(prefix) else ""
+    if not _same(given.lower() if encoding == "hex" else given, wanted):
+        raise SignatureError(f"The signature in {header} does not match the body.")
+
+
+def verify_token(request: Request, *, header: str, token: Secret) -> None:
+    """Checks a secret that the provider sends as it is in a header."""
+    given = request.header(header)
+    if not given:
+        raise SignatureError(f"The header {header} is missing.", code="signature_missing")
+    if not _same(given, token.reveal()):
+        raise SignatureError(f"The token in {header} is not ours.")
+
+
+def _fresh(stamp: str, header: str, now: datetime | None) -> bytes:
+    if now is None:
+        raise TypeError("verify_hmac(timestamp=...) needs now=")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+        raise SignatureError(f"The header {header} holds no time in seconds.", code="timestamp_missing")
+    if abs(now.timestamp() - int(stamp)) > TOLERANCE.total_seconds():
+        raise SignatureError(f"The time in {header} is more than five minutes off.", code="timestamp_old")
+    return stamp.encode()
+
+
+def _same(given: str, wanted: str) -> bool:
+    # compare_digest refuses str with other than ASCII characters: compare bytes
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode())
