@@ -1,0 +1,1 @@
+"""Decisions, and nothing but decisions: facts, rules and ``now`` in, a verdict with its reasons out."""
