@@ -1,0 +1,290 @@
+"""Who somebody is: customers and the identities by which they are recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Table, and_, delete, func, select, tuple_, update
+
+from cxsdk.domain.identity import Confidence, Identity
+from cxsdk.domain.ids import stable_id
+from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.tables import (
+    CANCELLED,
+    OWED,
+    WAITING,
+    cases,
+    customers,
+    decisions,
+    events,
+    identities,
+    inbox,
+    interactions,
+    invitations,
+    outbox,
+    promises,
+    responses,
+    tasks,
+)
+from cxsdk.store.work import insert_for
+
+#: Every table whose rows belong to a customer.
+OWNED: tuple[Table, ...] = (
+    inbox, outbox, interactions, events, invitations, responses, cases, promises, tasks, decisions,
+)  # fmt: skip
+
+
+class LostRace(Exception):
+    """Another worker decided who somebody is at the same moment: roll back and look again."""
+
+
+@dataclass(frozen=True)
+class Contact:
+    """What one fact tells of the person it speaks of."""
+
+    identities: tuple[Identity, ...]
+    at: datetime
+    account: str
+    name: str = ""
+    language: str | None = None
+    time_zone: str | None = None
+
+
+def resolve(store: Store, tx: Transaction, contacts: Sequence[Contact]) -> list[str]:
+    """The customer of each contact, created where nobody has such an identity; each row stays locked.
+
+    A known identity decides. Where none does, a customer who alone holds one of them, if only perhaps, gets the
+    contact. Known identities of two customers in one contact make them one; a ``maybe`` never does.
+
+    Raises LostRace where another worker created or merged one of them meanwhile.
+    """
+    book = _Book.of(tx, contacts)
+    found = [_match(store, tx, book, contact) for contact in contacts]
+    book.flush(store, tx)
+    found = [book.merged.get(customer_id, customer_id) for customer_id in found]
+    _lock(store, tx, found)
+    return found
+
+
+@dataclass
+class _Book:
+    """The identities concerned: as the database has them, and as this batch adds to them."""
+
+    holders: dict[tuple[str, str], dict[str, Confidence]] = field(default_factory=dict)
+    new_customers: list[dict[str, Any]] = field(default_factory=list)
+    new_identities: list[dict[str, Any]] = field(default_factory=list)
+    merged: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, tx: Transaction, contacts: Sequence[Contact]) -> _Book:
+        book = cls()
+        keys = sorted({(i.kind, i.value) for contact in contacts for i in contact.identities})
+        columns = (identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence)
+        for kind, value, customer_id, confidence in tx.execute(
+            select(*columns).where(tuple_(identities.c.kind, identities.c.value).in_(keys))
+        ):
+            book.holders.setdefault((kind, value), {})[customer_id] = Confidence(confidence)
+        return book
+
+    def known_holder(self, identity: Identity) -> str | None:
+        held = self.holders.get((identity.kind, identity.value), {})
+        return next((holder for holder, confidence in held.items() if confidence is Confidence.KNOWN), None)
+
+    def only_holder(self, identity: Identity) -> str | None:
+        held = self.holders.get((identity.kind, identity.value), {})
+        return next(iter(held)) if len(held) == 1 else None
+
+    def give(self, customer_id: str, identity: Identity) -> None:
+        held = self.holders.setdefault((identity.kind, identity.value), {})
+        if customer_id in held or (identity.is_known and self.known_holder(identity)):
+            return
+        held[customer_id] = identity.confidence
+        self.new_identities.append(
+            {
+                "kind": identity.kind,
+                "value": identity.value,
+                "customer_id": customer_id,
+                "confidence": identity.confidence.value,
+            }
+        )
+
+    def flush(self, store: Store, tx: Transaction) -> None:
+        insert = insert_for(store)
+        if self.new_customers:
+            tx.execute(insert(customers).on_conflict_do_nothing(), self.new_customers)
+        if self.new_identities:
+            added = insert(identities).on_conflict_do_nothing().returning(identities.c.customer_id)
+            if len(tx.execute(added, self.new_identities).all()) < len(self.new_identities):
+                raise LostRace
+        self.new_customers, self.new_identities = [], []
+
+
+def _match(store: Store, tx: Transaction, book: _Book, contact: Contact) -> str:
+    holders = [book.known_holder(i) for i in contact.identities if i.is_known]
+    found = list(dict.fromkeys(holder for holder in holders if holder))
+    found = found or [h for i in contact.identities if (h := book.only_holder(i))][:1]
+    customer_id = found[0] if found else _create(book, contact)
+    for other in found[1:]:
+        customer_id = _merge_in_book(store, tx, book, customer_id, other)
+    for identity in contact.identities:
+        book.give(customer_id, identity)
+    return customer_id
+
+
+def _create(book: _Book, contact: Contact) -> str:
+    customer_id = stable_id("customer", contact.identities[0], contact.at.isoformat())
+    book.new_customers.append(
+        {
+            "id": customer_id,
+            "name": contact.name,
+            "language": contact.language,
+            "time_zone": contact.time_zone,
+            "first_account": contact.account,
+            "created_at": contact.at,
+        }
+    )
+    return customer_id
+
+
+def _merge_in_book(store: Store, tx: Transaction, book: _Book, one: str, other: str) -> str:
+    book.flush(store, tx)
+    keep, lose = merge(store, tx, one, other)
+    book.merged = {old: keep if new == lose else new for old, new in book.merged.items()} | {lose: keep}
+    for held in book.holders.values():
+        if lose in held:
+            held.setdefault(keep, held.pop(lose))
+    return keep
+
+
+def _lock(store: Store, tx: Transaction, ids: Sequence[str]) -> None:
+    rows = locked(store, tx, ids)
+    if any(row.merged_into for row in rows.values()):
+        raise LostRace
+
+
+def locked(store: Store, tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """These customers by id, locked until the transaction ends.
+
+    No two workers decide about the same customer at the same time; all lock in one order, so that no two lock each
+    other out.
+    """
+    query = select(customers).where(customers.c.id.in_(sorted(set(ids)))).order_by(customers.c.id)
+    if not store.is_sqlite:
+        query = query.with_for_update(key_share=True)
+    return {row.id: row for row in tx.execute(query)}
+
+
+def current(tx: Transaction, customer_id: str) -> Row[Any] | None:
+    """A customer, or whom they became part of; None where there never was one."""
+    row = tx.execute(select(customers).where(customers.c.id == customer_id)).one_or_none()
+    while row is not None and row.merged_into:
+        row = tx.execute(select(customers).where(customers.c.id == row.merged_into)).one_or_none()
+    return row
+
+
+def find(tx: Transaction, who: str) -> Row[Any] | None:
+    """A customer by id, or by one of their identities written as ``+380…``, ``a@example.com`` or ``kind:value``."""
+    row = current(tx, who)
+    if row is not None:
+        return row
+    kind, _, value = who.rpartition(":")
+    matches = (
+        identities.c.value == value.lower()
+        if not kind
+        else and_(identities.c.kind == kind, identities.c.value == value)
+    )
+    holders = tx.scalars(select(identities.c.customer_id).where(matches).distinct()).all()
+    return current(tx, holders[0]) if len(holders) == 1 else None
+
+
+def person_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str | None]:
+    """The CRM's id of each of these customers, or None where it does not know them."""
+    found = select(customers.c.id, customers.c.person_id).where(customers.c.id.in_(sorted(set(ids))))
+    return {row.id: row.person_id for row in tx.execute(found)}
+
+
+def by_person(tx: Transaction, person_id: str) -> str | None:
+    """The customer whom the CRM knows under this id."""
+    found = select(customers.c.id).where(customers.c.person_id == person_id, customers.c.merged_into.is_(None))
+    return tx.scalars(found.order_by(customers.c.created_at)).first()
+
+
+def identities_of(tx: Transaction, ids: Iterable[str]) -> dict[str, list[Identity]]:
+    """The identities of each of these customers, known ones first."""
+    found: dict[str, list[Identity]] = {}
+    query = select(identities).where(identities.c.customer_id.in_(sorted(set(ids))))
+    for row in tx.execute(query.order_by(identities.c.confidence, identities.c.kind, identities.c.value)):
+        identity = Identity(kind=row.kind, value=row.value, confidence=Confidence(row.confidence))
+        found.setdefault(row.customer_id, []).append(identity)
+    return found
+
+
+def learn(tx: Transaction, customer_id: str, **what: str | None) -> None:
+    """Keeps a name, language or time zone that was not known before."""
+    for column, value in what.items():
+        if value:
+            unknown = func.coalesce(customers.c[column], "") == ""
+            tx.execute(update(customers).where(customers.c.id == customer_id, unknown).values({column: value}))
+
+
+def give_identity(store: Store, tx: Transaction, customer_id: str, identity: Identity) -> None:
+    """Adds an identity to a customer, unless it is known to be somebody else's."""
+    row = {"kind": identity.kind, "value": identity.value, "customer_id": customer_id}
+    insert = insert_for(store)(identities).values(confidence=identity.confidence.value, **row)
+    tx.execute(insert.on_conflict_do_nothing())
+
+
+def merge(store: Store, tx: Transaction, one: str, other: str) -> tuple[str, str]:
+    """Makes two customers one and returns (kept, lost). Who is in the CRM is kept, else who was here first."""
+    rows = locked(store, tx, [one, other])
+    if len(rows) < 2 or any(row.merged_into for row in rows.values()):
+        raise LostRace
+    keep, lose = sorted(rows.values(), key=lambda row: (row.person_id is None, row.created_at, row.id))
+    _move_identities(tx, keep.id, lose.id)
+    _move_outbox(tx, keep, lose)
+    for table in OWNED:
+        tx.execute(update(table).where(table.c.customer_id == lose.id).values(customer_id=keep.id))
+    opted_out = min((at for at in (keep.opted_out_at, lose.opted_out_at) if at), default=None)
+    tx.execute(
+        update(customers)
+        .where(customers.c.id == keep.id)
+        .values(name=keep.name or lose.name, language=keep.language or lose.language, opted_out_at=opted_out)
+    )
+    gone = {"merged_into": keep.id, "name": "", "person_id": None}
+    tx.execute(update(customers).where(customers.c.id == lose.id).values(gone))
+    return keep.id, lose.id
+
+
+def _move_identities(tx: Transaction, keep: str, lose: str) -> None:
+    held = select(identities.c.kind, identities.c.value).where(identities.c.customer_id == keep)
+    pairs = [tuple(row) for row in tx.execute(held)]
+    doubled = and_(identities.c.customer_id == lose, tuple_(identities.c.kind, identities.c.value).in_(pairs))
+    tx.execute(delete(identities).where(doubled))
+    tx.execute(update(identities).where(identities.c.customer_id == lose).values(customer_id=keep))
+
+
+def _move_outbox(tx: Transaction, keep: Row[Any], lose: Row[Any]) -> None:
+    """The lost one's person need not be created; what waited for it goes to the kept one's person."""
+    unneeded = (
+        (outbox.c.customer_id == lose.id)
+        & (outbox.c.kind == "person")
+        & (outbox.c.state == OWED)
+        & outbox.c.marked_at.is_(None)
+    )
+    tx.execute(update(outbox).where(unneeded).values(state=CANCELLED, reason="merged", fence=outbox.c.fence + 1))
+    if keep.person_id:
+        _release(tx, lose.id)
+
+
+def linked(tx: Transaction, customer_id: str, person_id: str) -> None:
+    """The CRM knows a customer now: what waited for it is owed."""
+    tx.execute(update(customers).where(customers.c.id == customer_id).values(person_id=person_id))
+    _release(tx, customer_id)
+
+
+def _release(tx: Transaction, customer_id: str) -> None:
+    waiting = and_(outbox.c.customer_id == customer_id, outbox.c.state == WAITING)
+    owes(tx, set(tx.scalars(update(outbox).where(waiting).values(state=OWED).returning(outbox.c.lane))))

@@ -1,0 +1,167 @@
+"""Connections: one way to write and one to read, on SQLite (WAL) and on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, literal
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.sql.elements import ColumnElement
+
+from cxsdk.domain.clock import Clock, SystemClock
+from cxsdk.errors import ConfigurationError, StoreUnavailable
+from cxsdk.store.types import UtcDateTime
+
+#: How long a writer waits for another process's write lock on SQLite, in seconds.
+BUSY_TIMEOUT_S = 10
+
+#: A connection inside one transaction; every query of the store takes one.
+Transaction = Connection
+
+_LANES = "cxsdk.lanes"
+
+
+class Store:
+    """The database of one installation. Cheap to make: it connects when it is first used.
+
+    ``write()`` and ``read()`` are transactions; inside one, ``now`` is the moment to compare leases with: the
+    database's own time on PostgreSQL, so that machines with wrong clocks agree, and the clock's elsewhere.
+    """
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.clock = clock
+        #: Called after a commit with the lanes for which the transaction owes something now.
+        self.ring: Callable[[list[str]], None] = lambda _: None
+        self.url = _checked(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._in_memory = self.is_sqlite and not self.url.database
+        self._writer = _sqlite_engine(self.url, "IMMEDIATE") if self.is_sqlite else _postgres_engine(self.url)
+        separate = self.is_sqlite and not self._in_memory
+        self._reader = _sqlite_engine(self.url, "DEFERRED") if separate else self._writer
+        # SQLite has one writer: threads of one process queue here instead of polling the file's lock.
+        self._lock = threading.RLock() if self.is_sqlite else None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that writes, for migrations."""
+        return self._writer
+
+    @property
+    def now(self) -> ColumnElement[datetime] | datetime:
+        """The present moment as an SQL value, for leases and due times."""
+        if self.is_sqlite or not isinstance(self.clock, SystemClock):
+            return self.clock.now()
+        return func.clock_timestamp(type_=UtcDateTime)
+
+    def after(self, wait: timedelta) -> ColumnElement[datetime] | datetime:
+        """The moment so long after ``now``, or before it where the wait is negative."""
+        now = self.now
+        return now + wait if isinstance(now, datetime) else now + literal(wait)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that may write; committed at the end, rolled back on any error.
+
+        Once it is committed, the lanes for which it owes something now are rung for.
+        """
+        with self._queue(), _told_plainly(), self._writer.begin() as transaction:
+            lanes: set[str] = set()
+            transaction.info[_LANES] = lanes
+            yield transaction
+        if lanes:
+            self.ring(sorted(lanes))
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only reads."""
+        with self._queue() if self._in_memory else nullcontext(), _told_plainly(), self._reader.begin() as transaction:
+            yield transaction
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+    @contextmanager
+    def _queue(self) -> Iterator[None]:
+        if self._lock is None:
+            yield
+        else:
+            with self._lock:
+                yield
+
+    def __repr__(self) -> str:
+        return f"Store({self.url.render_as_string(hide_password=True)!r})"
+
+
+def owes(tx: Transaction, lanes: Iterable[str]) -> None:
+    """Notes that a transaction owes work in these lanes that can be done as soon as it is committed."""
+    tx.info[_LANES].update(lanes)
+
+
+def _checked(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError):
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigurationError(
+            "is not a database that cxsdk knows.",
+            path="CX.database",
+            cure="Write sqlite:///file.db or postgresql+psycopg://user:password@host/name.",
+            code="database_url_invalid",
+        )
+    return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(f"The database does not answer: {type(error.orig).__name__}.") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable("The connection to the database was lost.") from error
+        raise
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _postgres_engine(url: URL) -> Engine:
+    # A pinged connection costs a round trip and saves a failed request after each restart of the server.
+    engine = create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16, json_serializer=_dumps)
+    return engine.execution_options(isolation_level="READ COMMITTED")
+
+
+def _sqlite_engine(url: URL, begin: str) -> Engine:
+    engine = create_engine(
+        url,
+        json_serializer=_dumps,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
+        poolclass=None if url.database else StaticPool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN would come too late for IMMEDIATE
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {begin}")
+
+    return engine

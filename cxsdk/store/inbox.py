@@ -1,0 +1,99 @@
+"""What came in: stored once, byte for byte, before anybody is told that it was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import delete, select, tuple_, update
+
+from cxsdk.domain.raw import Raw
+from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.tables import DEAD, DONE, inbox
+from cxsdk.store.work import insert_for
+
+
+class Stored(StrEnum):
+    """What became of a record that came in."""
+
+    NEW = "new"  #: it is a row now
+    SAME = "same"  #: it was a row already
+    CONFLICT = "conflict"  #: another record came before under its id; that one stays
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One inbound record of one account."""
+
+    account: str
+    raw: Raw
+
+
+def lane_of(account: str) -> str:
+    """The lane of an account's inbound records."""
+    return f"inbox:{account}"
+
+
+def put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Stored]:
+    """Stores the new ones of these records; a record is new if no other of its account has its id."""
+    if not arrivals:
+        return []
+    unique = {(a.account, a.raw.id): a for a in reversed(arrivals)}
+    now = store.clock.now()
+    rows = [_row(arrival, now) for arrival in unique.values()]
+    insert = insert_for(store)(inbox).on_conflict_do_nothing().returning(inbox.c.account, inbox.c.event_key)
+    fresh = {(account, key) for account, key in tx.execute(insert, rows)}
+    owes(tx, {lane_of(account) for account, _ in fresh})
+    bodies = {key: unique[key].raw.body for key in fresh} | _bodies(tx, [key for key in unique if key not in fresh])
+    return [_outcome(arrival, unique, fresh, bodies) for arrival in arrivals]
+
+
+def _row(arrival: Arrival, now: datetime) -> dict[str, object]:
+    raw = arrival.raw
+    return {
+        "account": arrival.account,
+        "event_key": raw.id,
+        "source": raw.source,
+        "body": raw.body,
+        "headers": dict(raw.headers),
+        "received_at": raw.received_at or now,
+        "lane": lane_of(arrival.account),
+        "next_at": now,
+    }
+
+
+def _bodies(tx: Transaction, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+    if not keys:
+        return {}
+    found = select(inbox.c.account, inbox.c.event_key, inbox.c.body)
+    rows = tx.execute(found.where(tuple_(inbox.c.account, inbox.c.event_key).in_(keys)))
+    return {(account, key): body for account, key, body in rows}
+
+
+def _outcome(
+    arrival: Arrival,
+    unique: dict[tuple[str, str], Arrival],
+    fresh: set[tuple[str, str]],
+    bodies: dict[tuple[str, str], bytes],
+) -> Stored:
+    key = (arrival.account, arrival.raw.id)
+    if key in fresh and unique[key] is arrival:
+        return Stored.NEW
+    return Stored.SAME if bodies.get(key) == arrival.raw.body else Stored.CONFLICT
+
+
+def set_aside(tx: Transaction, row_id: int, reason: str) -> None:
+    """Quarantines a record that cannot be understood; it stays, with the reason, until a person decides."""
+    tx.execute(update(inbox).where(inbox.c.id == row_id).values(state=DEAD, reason=reason[:2000]))
+
+
+def purge(tx: Transaction, before: datetime, limit: int = 5_000) -> int:
+    """Forgets records that were parsed and came before this moment; tells how many."""
+    old = select(inbox.c.id).where(inbox.c.received_at < before, inbox.c.state == DONE).limit(limit)
+    return tx.execute(delete(inbox).where(inbox.c.id.in_(old))).rowcount
+
+
+#: How long raw records are kept for replay, unless the integrator says otherwise.
+KEEP_RAW = timedelta(days=30)

@@ -1,0 +1,122 @@
+"""What must go out: one row for each thing made at a provider, with the wanted and the written revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, case, or_, select, update
+
+from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
+from cxsdk.store.work import insert_for
+
+
+class OutKind(StrEnum):
+    """What sort of thing goes out; with the account it names a lane."""
+
+    PERSON = "person"  #: a customer whom the CRM must know
+    ENTRY = "entry"  #: an entry on a CRM's timeline
+    TASK = "task"  #: work in the CRM
+    MESSAGE = "message"  #: a message to a customer
+    HOOK = "hook"  #: a plugin's own ``on_`` hook; the account is the plugin's name
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One thing to be made, or changed, at a provider. ``key`` is the idempotency key that goes with it."""
+
+    account: str
+    kind: OutKind
+    key: str
+    body: Mapping[str, Any]
+    customer_id: str | None = None
+    subject_id: str | None = None
+    revision: int = 1
+    automatic: bool = False
+    waits: bool = field(default=False, kw_only=True)  #: for the customer's person
+
+
+def lane_of(account: str, kind: OutKind) -> str:
+    """The lane of an account's outward work of one kind."""
+    return f"outbox:{account}:{kind}"
+
+
+def owe(store: Store, tx: Transaction, things: Sequence[Owed]) -> None:
+    """Owes these things. One that is owed already takes the higher revision; a lower one changes nothing.
+
+    A row whose call is in flight keeps its lease: what rose meanwhile is written after it.
+    """
+    if not things:
+        return
+    now = store.clock.now()
+    new = insert_for(store)(outbox)
+    rises = new.excluded.wanted > outbox.c.wanted
+    again = or_(*(outbox.c.state == state for state in (DONE, DEAD, WAITING)))
+    change = {
+        "wanted": new.excluded.wanted,
+        "body": new.excluded.body,
+        "customer_id": new.excluded.customer_id,
+        "state": case((again, new.excluded.state), else_=outbox.c.state),
+        "next_at": case((again, new.excluded.next_at), else_=outbox.c.next_at),
+        "attempts": case((again, 0), else_=outbox.c.attempts),
+    }
+    conflict = [outbox.c.account, outbox.c.kind, outbox.c.key]
+    latest = {(thing.account, thing.kind, thing.key): thing for thing in sorted(things, key=lambda t: t.revision)}
+    tx.execute(
+        new.on_conflict_do_update(index_elements=conflict, set_=change, where=rises),
+        [_row(thing, now) for thing in latest.values()],
+    )
+    owes(tx, {lane_of(thing.account, thing.kind) for thing in things if not thing.waits})
+
+
+def _row(thing: Owed, now: datetime) -> dict[str, Any]:
+    return {
+        "account": thing.account,
+        "kind": thing.kind.value,
+        "key": thing.key,
+        "customer_id": thing.customer_id,
+        "subject_id": thing.subject_id,
+        "body": dict(thing.body),
+        "wanted": thing.revision,
+        "automatic": thing.automatic,
+        "created_at": now,
+        "lane": lane_of(thing.account, thing.kind),
+        "state": WAITING if thing.waits else OWED,
+        "next_at": now,
+    }
+
+
+def mark(tx: Transaction, ids: Iterable[int], at: datetime) -> None:
+    """Notes, before a call, that these rows may be written by it."""
+    tx.execute(update(outbox).where(outbox.c.id.in_(list(ids))).values(marked_at=at))
+
+
+def already(tx: Transaction, account: str, kind: OutKind, keys: Iterable[str]) -> set[str]:
+    """Those of these keys that are owed or written."""
+    mine = (outbox.c.account == account) & (outbox.c.kind == kind.value) & outbox.c.key.in_(list(keys))
+    return set(tx.scalars(select(outbox.c.key).where(mine)))
+
+
+def cancel_messages(tx: Transaction, customer_id: str, reason: str, *, invitation_id: str | None = None) -> list[str]:
+    """Takes back the automatic messages to a customer that no call may have sent; tells their invitations."""
+    pending = (
+        (outbox.c.customer_id == customer_id)
+        & (outbox.c.kind == OutKind.MESSAGE.value)
+        & outbox.c.automatic
+        & outbox.c.state.in_([OWED, WAITING])
+        & outbox.c.marked_at.is_(None)
+    )
+    if invitation_id:
+        pending &= outbox.c.subject_id == invitation_id
+    change = update(outbox).where(pending).values(state=CANCELLED, reason=reason, fence=outbox.c.fence + 1)
+    return [subject for subject in tx.scalars(change.returning(outbox.c.subject_id)) if subject]
+
+
+def written_as(tx: Transaction, account: str, kind: OutKind, provider_id: str) -> Row[Any] | None:
+    """The row that a provider knows under this id of its own; ids of one kind may be those of another, too."""
+    mine = (outbox.c.account == account) & (outbox.c.kind == kind.value)
+    return tx.execute(select(outbox).where(mine, outbox.c.provider_id == provider_id)).first()
