@@ -1,0 +1,175 @@
+"""``CX(...)``: what the integrator writes. It checks the settings, wires the rooms and owns their lifetimes."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from sqlalchemy import select
+
+from cxsdk.capabilities import CRM, Channel, Doorbell, Plugin, SurveyProvider
+from cxsdk.context import AccountContext
+from cxsdk.domain.clock import Clock, SystemClock
+from cxsdk.domain.durations import Duration
+from cxsdk.domain.rules import FollowUp, Loyalty, PostPurchase, SurveyRule
+from cxsdk.domain.secret import Secret
+from cxsdk.domain.settings import Settings
+from cxsdk.domain.texts import check_overrides
+from cxsdk.errors import ConfigurationError
+from cxsdk.hooks import Hooks
+from cxsdk.journeys.runtime import LEASE, Policy, Runtime
+from cxsdk.observe import redact_url, register_secrets
+from cxsdk.policy.rules import Budgets
+from cxsdk.policy.zones import TimeZone
+from cxsdk.store import Store, schema
+from cxsdk.store.inbox import KEEP_RAW
+from cxsdk.store.tables import keys
+from cxsdk.store.work import insert_for
+from cxsdk.webhooks.ingest import Api
+from cxsdk.webhooks.links import LinkSigner
+
+__all__ = ["CX", "FollowUp", "Loyalty", "PostPurchase", "SurveyRule"]
+
+#: The account under which the ingest API's records stand.
+API_ACCOUNT = "api"
+
+
+class CX(Settings):
+    """One installation: which CRM, which channels, whom to ask and what is promised.
+
+    Making it does nothing but check; ``open`` connects. ``database`` and ``broker`` are URLs.
+    """
+
+    crm: SerializeAsAny[CRM]
+    channels: tuple[SerializeAsAny[Channel], ...] = ()
+    survey_providers: tuple[SerializeAsAny[SurveyProvider], ...] = ()
+    surveys: tuple[SerializeAsAny[SurveyRule], ...] = ()
+    follow_up: FollowUp = FollowUp()
+    public_url: str = "http://127.0.0.1:8000"
+    company: str = ""
+    timezone: TimeZone = "UTC"
+    language: str = "en"
+    budgets: Budgets = Budgets()
+    texts: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    database: str = Field(default="sqlite:///cxsdk.db", repr=False)
+    broker: str = Field(default="memory://", repr=False)
+    signing_key: Secret | None = None
+    keep_raw: Duration = KEEP_RAW
+    lease: Duration = LEASE
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be the address under which customers and providers reach us: https://cx.example.com")
+        return url.rstrip("/")
+
+    @field_validator("texts")
+    @classmethod
+    def _can_be_shown(cls, texts: Mapping[str, Mapping[str, str]]) -> Mapping[str, Mapping[str, str]]:
+        check_overrides(texts)
+        return texts
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> CX:
+        for name, times in Counter(plugin.name for plugin in self.plugins()).items():
+            if times > 1:
+                raise ConfigurationError(
+                    f"Two accounts are called {name!r}.",
+                    path="CX",
+                    cure='Give one another name="…".',
+                    code="name_taken",
+                )
+            if name == API_ACCOUNT:
+                raise ConfigurationError(
+                    f"The name {name!r} is cxsdk's own.", path="CX", cure='Choose another name="…".', code="name_taken"
+                )
+        return self
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        """Every configured account."""
+        return (self.crm, *self.channels, *self.survey_providers)
+
+    def store(self, clock: Clock | None = None) -> Store:
+        """The database, not yet connected."""
+        return Store(self.database, clock or SystemClock())
+
+    @contextmanager
+    def open(
+        self, doorbell_of: Callable[[Store], Doorbell], *, clock: Clock | None = None, hooks: Hooks | None = None
+    ) -> Iterator[Opened]:
+        """Connects to the database, opens every account, and closes them all at the end.
+
+        ``doorbell_of`` makes the doorbell, given the store. Raises ConfigurationError where the database's schema is
+        older than the code.
+        """
+        clock = clock or SystemClock()
+        with ExitStack() as stack:
+            store = self.store(clock)
+            stack.callback(store.close)
+            schema.check(store)
+            doorbell = doorbell_of(store)
+            store.ring = doorbell.ring
+            signer = LinkSigner(self.signing_key or _own_key(store))
+            for plugin in self.plugins():
+                context = AccountContext(plugin, store, clock, signer, self.public_url)
+                stack.callback(context.close)
+                plugin.open(context)
+                stack.callback(plugin.close)
+                register_secrets(plugin)
+            yield Opened(self, self._runtime(store, clock, doorbell, signer, hooks or Hooks.load()))
+
+    def _runtime(self, store: Store, clock: Clock, doorbell: Doorbell, signer: LinkSigner, hooks: Hooks) -> Runtime:
+        return Runtime(
+            store=store,
+            clock=clock,
+            hooks=hooks,
+            doorbell=doorbell,
+            signer=signer,
+            public_url=self.public_url,
+            crm=self.crm,
+            channels={channel.name: channel for channel in self.channels},
+            survey_providers={provider.name: provider for provider in self.survey_providers},
+            api=Api(name=API_ACCOUNT),
+            policy=self._policy(),
+            lease=self.lease,
+        )
+
+    def _policy(self) -> Policy:
+        return Policy(
+            surveys=self.surveys,
+            follow_up=self.follow_up,
+            budgets=self.budgets,
+            company=self.company or urlsplit(self.public_url).hostname or "",
+            timezone=self.timezone,
+            language=self.language,
+            texts=self.texts,
+        )
+
+    def __repr__(self) -> str:
+        names = ", ".join(plugin.name for plugin in self.plugins())
+        return f"CX({names}; database={redact_url(self.database)!r}, broker={redact_url(self.broker)!r})"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An installation at work."""
+
+    cx: CX
+    runtime: Runtime
+
+
+def _own_key(store: Store) -> bytes:
+    """The installation's own key for links, made when it is first needed and kept in the database."""
+    made = insert_for(store)(keys).values(name="links", value=secrets.token_urlsafe(32)).on_conflict_do_nothing()
+    with store.write() as tx:
+        tx.execute(made)
+        return str(tx.scalar(select(keys.c.value).where(keys.c.name == "links"))).encode()

@@ -1,0 +1,84 @@
+"""What an account's plugin gets at ``open``: a session, the time, a logger, a small store, and links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from cxsdk.capabilities import Plugin
+from cxsdk.domain.clock import Clock
+from cxsdk.domain.secret import Secret
+from cxsdk.http import Session
+from cxsdk.observe import logger
+from cxsdk.store import Store
+from cxsdk.store.tables import plugin_state
+from cxsdk.store.work import insert_for
+from cxsdk.webhooks.links import LinkSigner
+
+#: The largest value that an account may keep, in characters.
+VALUE_LIMIT = 65_536
+
+
+class AccountState:
+    """The small store of one account: rows of the database, shared by all processes."""
+
+    def __init__(self, store: Store, account: str) -> None:
+        self._store = store
+        self._account = account
+
+    def get(self, key: str) -> str | None:
+        """What was put there, or None."""
+        found = select(plugin_state.c.value).where(plugin_state.c.account == self._account, plugin_state.c.key == key)
+        with self._store.read() as tx:
+            return tx.scalar(found)
+
+    def put(self, key: str, value: str) -> None:
+        """Keeps a value of at most 64 kB."""
+        if len(value) > VALUE_LIMIT:
+            raise ValueError(f"A value of the account's state holds at most {VALUE_LIMIT} characters.")
+        insert = insert_for(self._store)(plugin_state).values(account=self._account, key=key, value=value)
+        with self._store.write() as tx:
+            tx.execute(
+                insert.on_conflict_do_update(
+                    index_elements=[plugin_state.c.account, plugin_state.c.key], set_={"value": value}
+                )
+            )
+
+
+class AccountContext:
+    """Implements ``Context`` for one account of an opened installation."""
+
+    def __init__(self, plugin: Plugin, store: Store, clock: Clock, signer: LinkSigner, public_url: str) -> None:
+        self._plugin = plugin
+        self._signer = signer
+        self._public_url = public_url.rstrip("/")
+        self._sessions: list[Session] = []
+        self.clock = clock
+        self.log: Any = logger("cxsdk.plugin", account=plugin.name)
+        self.state = AccountState(store, plugin.name)
+        self.webhook_url = f"{self._public_url}/webhooks/{plugin.name}"
+
+    def http(
+        self,
+        base_url: str,
+        *,
+        bearer: Secret | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        basic: tuple[str, Secret] | None = None,
+    ) -> Session:
+        """A session for the provider of this account."""
+        session = Session.of(self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, clock=self.clock)
+        self._sessions.append(session)
+        return session
+
+    def survey_link(self, token: str, expires_at: datetime) -> str:
+        """The signed address of the hosted survey page of an invitation."""
+        return f"{self._public_url}/s/{self._signer.sign(token, expires_at)}"
+
+    def close(self) -> None:
+        """Closes the sessions."""
+        for session in self._sessions:
+            session.close()

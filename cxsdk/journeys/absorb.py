@@ -1,0 +1,106 @@
+"""The inbox lane: what came in is parsed, and its facts are folded into what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from sqlalchemy import Row
+
+from cxsdk.domain.facts import Fact
+from cxsdk.domain.raw import Raw
+from cxsdk.errors import BadInput, PluginBug, StoreUnavailable
+from cxsdk.journeys.folding import Arrived, fold_facts
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.observe import logger
+from cxsdk.store import inbox
+from cxsdk.store.customers import LostRace
+from cxsdk.store.tables import DONE
+from cxsdk.store.tables import inbox as table
+from cxsdk.store.work import Claim, claim, settle, still_ours
+
+#: How many records one worker understands at once.
+BATCH = 200
+#: How often a batch starts anew because another worker decided about the same people at the same moment.
+RACES = 5
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """One record and the facts in it, or why there are none."""
+
+    row: Row[Any]
+    facts: tuple[Fact, ...] = ()
+    problem: str = ""
+
+
+def absorb(runtime: Runtime, lane: str) -> None:
+    """Works off one claim of an account's inbound records."""
+    with runtime.store.write() as tx:
+        rows = claim(runtime.store, tx, table, lane, BATCH, runtime.lease)
+    if len(rows) == BATCH:
+        runtime.doorbell.ring([lane])
+    if not rows:
+        return
+    account = lane.removeprefix("inbox:")
+    _fold(runtime, account, [_parse(runtime, account, row) for row in rows])
+
+
+def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
+    plugin = runtime.inbound(account)
+    if plugin is None:
+        return Parsed(row, problem=f"There is no account {account!r} any more that understands this record.")
+    raw = Raw(id=row.event_key, body=row.body, headers=row.headers, source=row.source, received_at=row.received_at)
+    try:
+        facts = tuple(plugin.parse(raw))
+        for fact in facts:
+            if not isinstance(fact, get_args(Fact)):
+                raise PluginBug(f"parse returned {type(fact).__name__}, which is not a fact.")
+    except BadInput as error:
+        return Parsed(row, problem=f"{error.code}: {error.field + ' ' if error.field else ''}{error}")
+    except Exception as error:  # any other error is the plugin's; the record is kept and can be replayed
+        logger("cxsdk.inbox").error("parse_failed", account=account, row=row.id, kind=type(error).__name__)
+        return Parsed(row, problem=f"The plugin failed on it: {type(error).__name__}: {error}")
+    return Parsed(row, facts)
+
+
+def _fold(runtime: Runtime, account: str, batch: Sequence[Parsed]) -> None:
+    """Folds a batch in one transaction; where that fails, one by one, so that a poison record stands alone."""
+    for _ in range(RACES):
+        try:
+            return _fold_together(runtime, account, batch)
+        except LostRace:
+            continue
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # a defect of ours or of the plugin's values: found by folding them apart
+            if len(batch) == 1:
+                logger("cxsdk.inbox").exception("fold_failed", account=account, row=batch[0].row.id)
+                problem = f"It could not be folded: {type(error).__name__}: {error}"
+                return _fold_together(runtime, account, [Parsed(batch[0].row, problem=problem)])
+            logger("cxsdk.inbox").warning(
+                "batch_folded_singly", account=account, kind=type(error).__name__, error=str(error)
+            )
+            break
+    if len(batch) > 1:
+        for parsed in batch:
+            _fold(runtime, account, [parsed])
+    return None  # one that lost every race is tried again when its lease ends
+
+
+def _fold_together(runtime: Runtime, account: str, batch: Sequence[Parsed]) -> None:
+    with runtime.store.write() as tx:
+        ours = still_ours(runtime.store, tx, table, [Claim(p.row.id, p.row.fence) for p in batch])
+        good = [parsed for parsed in batch if parsed.row.id in ours and not parsed.problem]
+        arrived = [Arrived(p.row.id, p.row.received_at, fact) for p in good for fact in p.facts]
+        owners = fold_facts(runtime, tx, account, arrived)
+        settle(tx, table, [{"id": p.row.id, "state": DONE, "customer_id": _owner(owners[p.row.id])} for p in good])
+        for parsed in batch:
+            if parsed.row.id in ours and parsed.problem:
+                inbox.set_aside(tx, parsed.row.id, parsed.problem)
+
+
+def _owner(ids: set[str]) -> str | None:
+    """Whose a record is, for erasure: '*' where it speaks of several people."""
+    return "*" if len(ids) > 1 else next(iter(ids), None)

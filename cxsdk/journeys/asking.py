@@ -1,0 +1,188 @@
+"""Invitations whose time has come: the policy decides on each, and what it sends is owed as a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from cxsdk.domain.identity import Identity
+from cxsdk.domain.survey import InvitationState
+from cxsdk.domain.texts import language_of
+from cxsdk.journeys.business import LANE, skip
+from cxsdk.journeys.routing import route_to
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.policy.decision import Decision, Verdict
+from cxsdk.policy.rules import CLOSING_EXEMPT, Ask, Standing
+from cxsdk.policy.surveys import decide
+from cxsdk.policy.zones import zone_of
+from cxsdk.store import Transaction, customers, decisions, invitations, outbox
+from cxsdk.store.outbox import OutKind, Owed
+from cxsdk.store.tables import due
+from cxsdk.store.work import Claim, claim, finish_due, schedule
+
+#: How many invitations one worker decides on at once.
+BATCH = 200
+#: The kind of the question that closes a case.
+CLOSING_KIND = "closing"
+
+
+@dataclass
+class _People:
+    """What is known of the customers of a batch, and what this batch adds to it."""
+
+    rows: Mapping[str, Row[Any]]
+    identities: Mapping[str, list[Identity]]
+    with_case: set[str]
+    asked: dict[str, list[tuple[str, datetime]]] = field(default_factory=dict)
+    automatic: dict[str, list[datetime]] = field(default_factory=dict)
+
+
+def ask_what_is_due(runtime: Runtime) -> None:
+    """Works off one claim of the invitations to be looked at: asks, holds, skips, or lets run out."""
+    with runtime.store.write() as tx:
+        rows = claim(runtime.store, tx, due, LANE, BATCH, runtime.lease)
+        found = invitations.by_ids(tx, [row.key for row in rows])
+        people = _people(runtime, tx, {i.customer_id for i in found.values()})
+        found = invitations.by_ids(tx, found)  # again: locked by their customers now
+        finish_due(tx, [Claim(row.id, row.fence) for row in rows])
+        for invitation in sorted(found.values(), key=lambda i: (i.not_before, i.id)):
+            _look_at(runtime, tx, invitation, people)
+    if len(rows) == BATCH:
+        runtime.doorbell.ring([LANE])
+
+
+def _look_at(runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People) -> None:
+    state = InvitationState(invitation.state)
+    if state in invitations.PENDING:
+        _decide(runtime, tx, invitation, people)
+    elif state in _AWAITED and invitation.expires_at and invitation.expires_at <= runtime.clock.now():
+        invitations.change(tx, [invitation.id], state=InvitationState.EXPIRED.value)
+
+
+_AWAITED = (InvitationState.SENT, InvitationState.DELIVERED, InvitationState.OPENED)
+
+
+def _decide(runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People) -> None:
+    now = runtime.clock.now()
+    route = route_to(runtime, tx, invitation.customer_id, people.identities.get(invitation.customer_id, []))
+    decision = decide(_ask(invitation), _standing(runtime, invitation, people, route), runtime.policy.budgets, now)
+    if decision.verdict is Verdict.SKIP:
+        skip(runtime, tx, invitation, decision.rule, decision.reason, decision.text)
+        return
+    _note(runtime, tx, invitation, decision)
+    if decision.verdict is Verdict.HOLD:
+        invitations.change(tx, [invitation.id], state=InvitationState.HELD.value, reason=decision.reason)
+        look_again = decision.until or invitation.not_after + timedelta(microseconds=1)
+        schedule(tx, runtime.store, LANE, invitation.id, look_again)
+    elif route is not None:
+        _send(runtime, tx, invitation, people, route)
+
+
+def _send(
+    runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People, route: tuple[str, Identity]
+) -> None:
+    now = runtime.clock.now()
+    account, identity = route
+    customer = people.rows[invitation.customer_id]
+    rule = runtime.policy.rule(invitation.kind)
+    answer_within = rule.answer_within if rule else runtime.policy.follow_up.confirm_within
+    values = {
+        "state": InvitationState.SCHEDULED.value,
+        "reason": None,
+        "decided_at": now,
+        "account": account,
+        "provider": _provider(runtime, rule),
+        "language": language_of(customer.language, runtime.policy.language),
+        "expires_at": now + answer_within,
+    }
+    invitations.change(tx, [invitation.id], **values)
+    _owe_message(runtime, tx, invitations.by_ids(tx, [invitation.id])[invitation.id], identity)
+    if invitation.kind != CLOSING_KIND:
+        people.asked.setdefault(invitation.customer_id, []).append((invitation.kind, now))
+    people.automatic.setdefault(invitation.customer_id, []).append(now)
+
+
+def _provider(runtime: Runtime, rule: Any) -> str:
+    named = getattr(rule, "provider", None)
+    return named or next(iter(runtime.survey_providers), "")
+
+
+def _ask(invitation: Row[Any]) -> Ask:
+    exempt = CLOSING_EXEMPT if invitation.kind == CLOSING_KIND else frozenset()
+    return Ask(kind=invitation.kind, not_before=invitation.not_before, not_after=invitation.not_after, exempt=exempt)
+
+
+def _standing(runtime: Runtime, invitation: Row[Any], people: _People, route: tuple[str, Identity] | None) -> Standing:
+    who = invitation.customer_id
+    row, identities = people.rows[who], people.identities.get(who, [])
+    phone = next((i.value for i in identities if i.kind == "phone"), None)
+    return Standing(
+        time_zone=row.time_zone or zone_of(phone, runtime.policy.timezone),
+        opted_out=row.opted_out_at is not None,
+        reachable=route is not None and bool(runtime.survey_providers),
+        has_active_case=who in people.with_case,
+        asked=tuple(people.asked.get(who, ())),
+        automatic=tuple(people.automatic.get(who, ())),
+    )
+
+
+def _people(runtime: Runtime, tx: Transaction, ids: set[str]) -> _People:
+    budgets, now = runtime.policy.budgets, runtime.clock.now()
+    rows = customers.locked(runtime.store, tx, ids)
+    return _People(
+        rows=rows,
+        identities=customers.identities_of(tx, ids),
+        with_case=invitations.with_active_case(tx, ids),
+        asked=invitations.asked(tx, ids, now - max(budgets.same_kind, budgets.any_survey)),
+        automatic=invitations.automatic_messages(tx, ids, now - budgets.automatic_per),
+    )
+
+
+def _note(runtime: Runtime, tx: Transaction, invitation: Row[Any], decision: Decision) -> None:
+    decisions.note(
+        runtime.store, tx, invitation.customer_id, "invitation", invitation.id,
+        rule=decision.rule, verdict=decision.verdict, reason=decision.reason, text=decision.text, until=decision.until,
+    )  # fmt: skip
+
+
+def look_again(runtime: Runtime, tx: Transaction, customer_id: str) -> None:
+    """Looks at once at what a customer's closed case held back."""
+    now = runtime.clock.now()
+    for invitation in invitations.pending(tx, customer_id):
+        schedule(tx, runtime.store, LANE, invitation.id, max(now, invitation.not_before))
+
+
+def _owe_message(runtime: Runtime, tx: Transaction, invitation: Row[Any], to: Identity) -> None:
+    """Owes the message that puts an invitation's question to its customer."""
+    body = {"to": to.value, "invitation": _described(invitation)}
+    outbox.owe(
+        runtime.store,
+        tx,
+        [
+            Owed(
+                invitation.account,
+                OutKind.MESSAGE,
+                invitation.id,
+                body,
+                customer_id=invitation.customer_id,
+                subject_id=invitation.id,
+                automatic=True,
+            )
+        ],
+    )
+
+
+def _described(invitation: Row[Any]) -> dict[str, Any]:
+    return {
+        "key": invitation.id,
+        "token": invitation.token,
+        "survey": invitation.survey,
+        "version": invitation.version,
+        "language": invitation.language,
+        "expires_at": invitation.expires_at.isoformat(),
+        "provider": invitation.provider,
+    }

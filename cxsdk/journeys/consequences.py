@@ -1,0 +1,95 @@
+"""What follows from contacts: promises kept by getting in touch, missed calls to return, a plain "stop"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cxsdk.domain.case import PromiseKind
+from cxsdk.domain.ids import stable_id
+from cxsdk.domain.interaction import CallState, Direction, Interaction, Kind
+from cxsdk.domain.wording import duration_text
+from cxsdk.journeys import tasks
+from cxsdk.journeys.cases import contacted, make_promise
+from cxsdk.journeys.optout import is_stop, opt_out
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.store import Transaction, cases
+from cxsdk.store.interactions import Known
+
+#: Kinds in which a customer writes.
+_WRITTEN = (Kind.EMAIL, Kind.MESSAGE, Kind.CHAT)
+
+
+def draw(runtime: Runtime, tx: Transaction, touched: Sequence[Known]) -> None:
+    """Does what follows from contacts that are new or changed; doing it again changes nothing."""
+    for known in sorted(touched, key=lambda known: (known.interaction.at, known.id)):
+        contact = known.interaction
+        if contact.is_missed:
+            _owe_call_back(runtime, tx, known)
+        elif known.before is not None and known.before.is_missed:
+            _no_call_back(runtime, tx, known)
+        if contact.direction is Direction.INBOUND and contact.kind in _WRITTEN and is_stop(contact.text):
+            opt_out(runtime, tx, known.customer_id, known.account)
+    _keep_promises(runtime, tx, touched)
+
+
+def _keep_promises(runtime: Runtime, tx: Transaction, touched: Sequence[Known]) -> None:
+    """The first contact of a person keeps what was promised before it."""
+    talks: dict[str, list[tuple[datetime, bool]]] = {}
+    for known in touched:
+        at = reached_at(known.interaction)
+        if at is not None:
+            outbound = known.interaction.direction is Direction.OUTBOUND
+            talks.setdefault(known.customer_id, []).append((at, outbound))
+    if not talks:
+        return
+    for promise in cases.unkept(tx, talks, [PromiseKind.CONTACT, PromiseKind.CALL_BACK]):
+        is_call = promise.kind == PromiseKind.CALL_BACK
+        fitting = [at for at, outbound in talks[promise.customer_id] if at >= promise.made_at and (outbound or is_call)]
+        if fitting and is_call:
+            tasks.call_back_done(runtime, tx, promise, min(fitting))
+        elif fitting:
+            cases.keep(tx, [promise.id], min(fitting))
+            contacted(runtime, tx, promise.customer_id, min(fitting))
+
+
+def reached_at(contact: Interaction) -> datetime | None:
+    """When a person of ours reached the customer, or was reached by them; None where neither happened.
+
+    An automatic message is no person's, and a call that nobody took reached nobody.
+    """
+    if contact.automatic:
+        return None
+    if contact.kind is Kind.CALL:
+        talked = contact.state in (CallState.ANSWERED, CallState.ENDED)
+        return (contact.answered_at or contact.at) if talked else None
+    return contact.at if contact.direction is Direction.OUTBOUND else None
+
+
+def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
+    """A missed call is returned within minutes (source M); while one is owed, another one adds nothing."""
+    contact = known.interaction
+    owed = cases.unkept(tx, [known.customer_id], [PromiseKind.CALL_BACK])
+    if owed or not contact.customer or contact.ended_at is None:
+        return
+    within = runtime.policy.follow_up.call_back_within
+    at = contact.ended_at
+    promise_id = make_promise(runtime, tx, PromiseKind.CALL_BACK, known.customer_id, known.id, at, within)
+    policy = runtime.policy
+    said = duration_text(within, policy.language, policy.texts)
+    row = {
+        "id": stable_id("task", promise_id),
+        "customer_id": known.customer_id,
+        "promise_id": promise_id,
+        "title": policy.say("task.missed_call.title", within=said, phone=contact.customer[0].value),
+        "text": policy.say("task.missed_call.text", at=f"{contact.at:%Y-%m-%d %H:%M} UTC"),
+        "due_at": at + within,
+    }
+    tasks.create(runtime, tx, row)
+
+
+def _no_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
+    """It turned out that the call had been answered: nothing is owed for it."""
+    promise = cases.promise_by_id(tx, stable_id("promise", PromiseKind.CALL_BACK, known.id))
+    if promise is not None and promise.kept_at is None:
+        tasks.call_back_done(runtime, tx, promise, known.interaction.answered_at or known.interaction.at)

@@ -1,0 +1,34 @@
+"""Facts that came before what they speak of: kept until it is there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete
+
+from cxsdk.domain.facts import Delivery, TaskChange
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.store import Transaction
+from cxsdk.store.tables import early_facts
+from cxsdk.store.work import insert_for
+
+
+def keep(runtime: Runtime, tx: Transaction, account: str, kind: str, ref: str, fact: Delivery | TaskChange) -> None:
+    """Keeps a fact for the thing that the account knows under ``ref``."""
+    row = {
+        "account": account, "kind": kind, "ref": ref, "key": fact.key,
+        "fact": fact.model_dump(mode="json"), "at": runtime.clock.now(),
+    }  # fmt: skip
+    tx.execute(insert_for(runtime.store)(early_facts).values(**row).on_conflict_do_nothing())
+
+
+def take(tx: Transaction, account: str, kind: str, ref: str) -> list[dict[str, Any]]:
+    """The facts that waited for this thing, which do not wait any more."""
+    mine = (early_facts.c.account == account) & (early_facts.c.kind == kind) & (early_facts.c.ref == ref)
+    return list(tx.scalars(delete(early_facts).where(mine).returning(early_facts.c.fact)))
+
+
+def purge(tx: Transaction, before: datetime) -> int:
+    """Forgets facts that have waited since before this moment: most spoke of things that are not ours."""
+    return tx.execute(delete(early_facts).where(early_facts.c.at < before)).rowcount

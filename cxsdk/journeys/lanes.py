@@ -1,0 +1,61 @@
+"""What a lane's name means: whoever is rung for one comes here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cxsdk.errors import StoreUnavailable
+from cxsdk.journeys import asking, business, cases, contacts
+from cxsdk.journeys.absorb import absorb
+from cxsdk.journeys.entries import EntryDesk
+from cxsdk.journeys.messages import MessageDesk
+from cxsdk.journeys.outward import Desk, deliver
+from cxsdk.journeys.people import PersonDesk
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.journeys.task_lane import TaskDesk
+from cxsdk.journeys.told import HookDesk
+from cxsdk.observe import logger
+from cxsdk.store.outbox import OutKind
+
+#: The desk of each kind of outward work.
+DESKS: dict[str, Callable[[Runtime, str], Desk]] = {
+    OutKind.PERSON: PersonDesk,
+    OutKind.ENTRY: EntryDesk,
+    OutKind.TASK: TaskDesk,
+    OutKind.MESSAGE: MessageDesk,
+    OutKind.HOOK: HookDesk,
+}
+
+#: The journey of each lane of due rows.
+DUE: dict[str, Callable[[Runtime], None]] = {
+    contacts.CALL_LANE: contacts.log_silent_calls,
+    business.LANE: asking.ask_what_is_due,
+    cases.PROMISE_LANE: cases.break_promises,
+    cases.CASE_LANE: cases.close_unanswered,
+}
+
+
+def work(runtime: Runtime, lane: str) -> None:
+    """Works off one claim of a lane. Never raises: what went wrong is in the row, or the lease ends."""
+    runtime.doorbell.taken_up(lane)
+    try:
+        _work(runtime, lane)
+    except StoreUnavailable as error:
+        logger("cxsdk.work").warning("store_unavailable", lane=lane, error=str(error))
+    except Exception as error:
+        logger("cxsdk.work").exception("lane_failed", lane=lane, kind=type(error).__name__)
+
+
+def _work(runtime: Runtime, lane: str) -> None:
+    table, _, rest = lane.partition(":")
+    if table == "inbox":
+        absorb(runtime, lane)
+    elif table == "due" and lane in DUE:
+        DUE[lane](runtime)
+    elif table == "outbox":
+        account, _, kind = rest.rpartition(":")
+        known = account == runtime.crm.name or account in runtime.channels or kind == OutKind.HOOK
+        if known and kind in DESKS:
+            deliver(DESKS[kind](runtime, account), lane)
+        else:
+            logger("cxsdk.work").warning("account_unknown", lane=lane, cure="Configure it again, or drop its rows.")

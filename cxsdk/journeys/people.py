@@ -1,0 +1,106 @@
+"""The person lane: whom the CRM does not know yet is looked up there, and created as a lead where nobody is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, select, update
+
+from cxsdk.domain.identity import Identity, Person
+from cxsdk.domain.outward import Receipt
+from cxsdk.errors import PluginBug, Rejected
+from cxsdk.journeys.outward import Desk
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.store import Store, Transaction, customers, decisions, outbox
+from cxsdk.store.outbox import OutKind, Owed
+from cxsdk.store.tables import DEAD, WAITING
+from cxsdk.store.tables import customers as customers_table
+from cxsdk.store.tables import outbox as outbox_table
+
+
+def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> set[str]:
+    """Owes a person for each of these customers whom the CRM does not know; tells those who must be waited for.
+
+    The customers are locked by now, so that nobody is linked between this look and the rows that wait.
+    """
+    unknown = select(customers_table.c.id).where(
+        customers_table.c.id.in_(sorted(set(ids))), customers_table.c.person_id.is_(None)
+    )
+    waiting = set(tx.scalars(unknown))
+    outbox.owe(store, tx, [Owed(crm, OutKind.PERSON, id, {}, customer_id=id) for id in sorted(waiting)])
+    return waiting
+
+
+class PersonDesk(Desk):
+    """Finds or creates people, many at once."""
+
+    def __init__(self, runtime: Runtime, account: str) -> None:
+        super().__init__(runtime, account)
+        crm = runtime.crm
+        self.duplicates, self.lookup_lag = crm.duplicates, crm.lookup_lag
+        self.batch_size, self.deadline_s = crm.batch_size, crm.deadline_s
+
+    def build(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Person | Rejected]:
+        """Each customer as the CRM needs to know them."""
+        ids = [row.customer_id for row in rows]
+        known = customers.identities_of(tx, ids)
+        found = select(customers_table).where(customers_table.c.id.in_(ids))
+        about = {row.id: row for row in tx.execute(found)}
+        return {row.id: _person(row.key, about[row.customer_id], known.get(row.customer_id, [])) for row in rows}
+
+    def call(self, values: Sequence[Person]) -> Iterator[Receipt]:
+        """Looks for each by known identities; creates those whom nobody knows. Receipts keep the order."""
+        found = self._find(values)
+        missing = [person for person, id in zip(values, found, strict=True) if id is None]
+        created = iter(self.runtime.crm.create_people(missing)) if missing else iter(())
+        for id in found:
+            if id is not None:
+                yield Receipt.duplicate(id)
+            elif (receipt := next(created, None)) is not None:
+                yield receipt
+            else:
+                return
+
+    def _find(self, people: Sequence[Person]) -> list[str | None]:
+        # An identity that is only perhaps theirs must not put a contact on somebody else's card.
+        sure = [p.model_copy(update={"identities": tuple(i for i in p.identities if i.is_known)}) for p in people]
+        askable = [person for person in sure if person.identities]
+        answers = list(self.runtime.crm.find_people(askable)) if askable else []
+        if len(answers) != len(askable):
+            raise PluginBug(f"{self.account}.find_people answered {len(answers)} of {len(askable)}.")
+        ids = dict(zip((person.key for person in askable), answers, strict=True))
+        return [ids.get(person.key) for person in people]
+
+    def find_written(self, keys: Sequence[str]) -> Iterable[str | None]:
+        """The CRM's ids of people created under these keys."""
+        return self.runtime.crm.find_written(keys)
+
+    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
+        """Links the customer; if the CRM knows somebody else of ours under this id, the two are one."""
+        if receipt.id is None:
+            raise PluginBug(f"{self.account} accepted a person without an id.")
+        customer = customers.current(tx, row.customer_id)
+        if customer is None or customer.person_id is not None:
+            return
+        same = customers.by_person(tx, receipt.id)
+        customers.linked(tx, customer.id, receipt.id)
+        how = "found" if receipt.outcome == "duplicate" else "created"
+        decisions.note(
+            self.runtime.store, tx, customer.id, "person", customer.id, rule="identity", verdict=how,
+            reason=f"person_{how}", text=f"{self.account} knows them as {receipt.id}.",
+        )  # fmt: skip
+        if same is not None:
+            customers.merge(self.runtime.store, tx, same, customer.id)
+
+    def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
+        """Without their person, the entries that waited cannot be logged: they are set aside with it."""
+        waiting = and_(outbox_table.c.customer_id == row.customer_id, outbox_table.c.state == WAITING)
+        why = f"Their person was refused: {reason}"[:2000]
+        tx.execute(update(outbox_table).where(waiting).values(state=DEAD, reason=why))
+
+
+def _person(key: str, about: Row[Any], identities: Sequence[Identity]) -> Person:
+    reachable = tuple(i for i in identities if i.kind != "anonymous")
+    name = about.name or ("" if reachable else f"Unknown caller ({about.first_account})")
+    return Person(key=key, name=name, identities=reachable, language=about.language, source=about.first_account)
