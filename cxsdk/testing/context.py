@@ -1,0 +1,137 @@
+"""A plugin opened outside the system, and its doors: what comes in, what is read, what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from threading import Event
+from typing import Any, TypeVar
+
+from cxsdk.capabilities.context import KeyValue
+from cxsdk.capabilities.inbound import Inbound
+from cxsdk.capabilities.plugin import Plugin
+from cxsdk.domain.clock import Clock, ManualClock
+from cxsdk.domain.facts import Fact
+from cxsdk.domain.outward import Receipt
+from cxsdk.domain.raw import Page, Raw, Request
+from cxsdk.domain.secret import Secret
+from cxsdk.http import Session
+from cxsdk.observe import logger
+
+#: The present of a test that names no other: a Monday noon.
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+#: Which method of a plugin takes which values.
+_METHODS = {"Message": "send", "LogEntry": "log", "Task": "save_tasks", "Person": "create_people"}
+
+P = TypeVar("P", bound=Plugin)
+
+
+class MemoryState:
+    """The small store of an account, kept in memory."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def get(self, key: str) -> str | None:
+        """What was put there, or None."""
+        return self._values.get(key)
+
+    def put(self, key: str, value: str) -> None:
+        """Keeps a value of at most 64 kB."""
+        if len(value.encode()) > 64_000:
+            raise ValueError("A value of the account's state holds at most 64 kB.")
+        self._values[key] = value
+
+
+class SampleContext:
+    """What ``open`` gets in a test. ``base_url``, where given, stands for every provider: a server on loopback."""
+
+    def __init__(self, plugin: Plugin, *, clock: Clock | None = None, base_url: str | None = None) -> None:
+        self._plugin = plugin
+        self._base_url = base_url
+        self._sessions: list[Session] = []
+        self.clock: Clock = clock or ManualClock(NOW)
+        self.log: Any = logger("cxsdk.plugin", account=plugin.name)
+        self.state: KeyValue = MemoryState()
+        self.webhook_url = f"https://cx.example.com/webhooks/{plugin.name}"
+
+    def http(
+        self,
+        base_url: str,
+        *,
+        bearer: Secret | None = None,
+        headers: Mapping[str, str | Secret] | None = None,
+        basic: tuple[str, Secret] | None = None,
+    ) -> Session:
+        """The real session of ``cxsdk.http``, with the plugin's own deadline and classification."""
+        url = self._base_url or base_url
+        session = Session.of(self._plugin, url, clock=self.clock, bearer=bearer, headers=headers, basic=basic)
+        self._sessions.append(session)
+        return session
+
+    def survey_link(self, token: str, expires_at: datetime) -> str:
+        """An address that shows the token and is signed by nobody."""
+        return f"https://cx.example.com/s/{token}"
+
+    def close(self) -> None:
+        """Closes the connections of all sessions that were handed out."""
+        for session in self._sessions:
+            session.close()
+
+
+@contextmanager
+def opened(plugin: P, *, clock: Clock | None = None, base_url: str | None = None) -> Iterator[P]:
+    """The plugin between ``open`` and ``close``, at 2026-01-05T12:00Z unless another clock is given."""
+    context = SampleContext(plugin, clock=clock, base_url=base_url)
+    try:
+        plugin.open(context)
+        yield plugin
+    finally:
+        plugin.close()
+        context.close()
+
+
+def receive(
+    plugin: Inbound,
+    *,
+    headers: Mapping[str, str],
+    body: bytes,
+    url: str = "",
+    method: str = "POST",
+    now: datetime = NOW,
+) -> list[Fact]:
+    """The facts of one webhook request, after it was verified. Raises SignatureError as the web does."""
+    request = Request(method=method, url=url, headers=headers, body=body)
+    plugin.verify(request, now)
+    return list(plugin.parse(Raw(id=plugin.event_key(request), body=body, headers=headers, received_at=now)))
+
+
+def read(plugin: Inbound, source: str, cursor: str | None = None, *, pages: int = 100) -> list[Page]:
+    """The pages that a source brings after the cursor, until it is up to date or so many were read."""
+    stop = Event()
+    reader = plugin.sources()[source](cursor, stop)
+    try:
+        return list(islice(reader, pages))
+    finally:
+        stop.set()
+        if hasattr(reader, "close"):
+            reader.close()
+
+
+def send(plugin: Plugin, values: Sequence[Any]) -> list[Receipt]:
+    """Gives values to the method that takes them, at most ``batch_size`` at once, and returns all receipts.
+
+    A Message goes to ``send``, a LogEntry to ``log``, a Task to ``save_tasks``, a Person to ``create_people``.
+    """
+    return [receipt for batch in _batches(values, plugin.batch_size) for receipt in _method(plugin, batch[0])(batch)]
+
+
+def _batches(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _method(plugin: Plugin, value: object) -> Any:
+    return getattr(plugin, _METHODS[type(value).__name__])
