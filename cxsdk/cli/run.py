@@ -1,0 +1,41 @@
+"""``cxsdk run APP``: web, worker and clock in one process."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from cxsdk.app import CX
+from cxsdk.cli.loading import app_argument, load_app
+from cxsdk.cli.processes import wait_for_signal
+from cxsdk.cli.serving import listeners, serving_both
+from cxsdk.store import schema
+
+
+@click.command()
+@app_argument
+@listeners
+@click.option("--threads", default=8, show_default=True, help="How many lanes are worked on at once.")
+def command(app: str, host: str, port: int, private_port: int, threads: int) -> None:
+    """Runs everything in one process: to try it, and for small installations on SQLite."""
+    from cxsdk_workers.clock import ticking
+    from cxsdk_workers.process import connected
+    from cxsdk_workers.worker import working
+
+    cx = load_app(app)
+    upgrade_sqlite(cx)
+    with (
+        connected(cx) as (opened, broker),
+        working(opened.runtime, broker, threads),
+        ticking(opened.runtime, cx.keep_raw),
+        serving_both(opened, host, port, private_port),
+    ):
+        wait_for_signal()
+
+
+def upgrade_sqlite(cx: CX) -> None:
+    """A file of one process is brought up to date by that process; a server's schema is the operator's."""
+    with closing(cx.store()) as store:
+        if store.is_sqlite:
+            schema.upgrade(store)

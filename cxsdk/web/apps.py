@@ -1,0 +1,51 @@
+"""The two ASGI applications of an installation."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import BaseRoute, Mount
+
+from cxsdk.app import Opened
+from cxsdk.web.api import api_routes
+from cxsdk.web.desk import StoreDesk
+from cxsdk.web.health import health_routes
+from cxsdk.web.intake import Intake
+from cxsdk.web.surveys import survey_routes
+from cxsdk.web.webhooks import webhook_route
+
+
+def public_app(opened: Opened) -> Starlette:
+    """Webhooks, survey pages, the ingest API and health: what may face the internet."""
+    runtime = opened.runtime
+    intake = Intake(runtime.store)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        intake.start()
+        yield
+        intake.stop()
+
+    routes: list[BaseRoute] = [
+        webhook_route(runtime, intake, opened.cx.public_url),
+        *survey_routes(StoreDesk(runtime, intake), runtime.signer, runtime.clock),
+        *api_routes(runtime, intake),
+        *health_routes(runtime.store),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def private_app(opened: Opened) -> Starlette:
+    """The accounts' own pages, which ask for no sign-in: served on 127.0.0.1 only."""
+    mounts: list[BaseRoute] = []
+    for plugin in opened.cx.plugins():
+        pages = plugin.pages()
+        if pages is not None:
+            mounts.append(Mount(f"/accounts/{plugin.name}", app=pages, name=plugin.name))
+    # Without a sign-in, only this machine may ask: not a foreign page that rebinds its name to 127.0.0.1.
+    local = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    return Starlette(routes=mounts, middleware=[local])

@@ -1,0 +1,99 @@
+"""``/webhooks/{account}``: verified on raw bytes, stored raw, answered after the commit; understood later.
+
+A bare route: it is the one that must be fast.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cxsdk.capabilities import Inbound
+from cxsdk.domain.raw import Raw
+from cxsdk.domain.raw import Request as RawRequest
+from cxsdk.errors import CxsdkError, SignatureError
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.observe import count, logger
+from cxsdk.store.inbox import Arrival, Stored
+from cxsdk.web.intake import Intake
+from cxsdk.web.problems import problem, problem_of
+
+#: The largest body taken, in bytes.
+BODY_LIMIT = 1_048_576
+#: The longest event id kept as it is, in characters.
+KEY_LIMIT = 200
+#: Headers kept with a record: what parsers need, and nothing that could be a secret.
+KEPT_HEADERS = ("content-type", "user-agent")
+
+
+def webhook_route(runtime: Runtime, intake: Intake, public_url: str) -> Route:
+    """The route that takes the webhooks of every account that verifies them."""
+
+    async def receive(request: Request) -> Response:
+        account = request.path_params["account"]
+        plugin = runtime.inbound(account)
+        if plugin is None or not _has_webhook(plugin):
+            return problem(404, "There is no such account", code="account_unknown", detail="Check the URL.")
+        try:
+            body = await _body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        if body is None:
+            return problem(413, "The body is too large", code="body_too_large", detail=f"At most {BODY_LIMIT} bytes.")
+        return await _store(runtime, intake, account, plugin, _raw_request(request, body, public_url))
+
+    return Route("/webhooks/{account}", receive, methods=["POST"])
+
+
+async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound, request: RawRequest) -> Response:
+    try:
+        raw = _verified(runtime, plugin, request)
+        [outcome] = await intake.put([Arrival(account, raw)])
+    except CxsdkError as error:
+        count("webhooks_refused", account=account, code=error.code)
+        return problem_of(error)
+    except Exception as error:  # what a plugin's verify raises: not proven, so not taken
+        logger("cxsdk.web").error("verify_failed", account=account, kind=type(error).__name__)
+        return problem_of(SignatureError("The request could not be verified."))
+    count("webhooks", account=account, outcome=outcome.value)
+    if outcome is Stored.CONFLICT:
+        logger("cxsdk.web").warning("event_conflict", account=account, key=raw.id)
+        return problem(409, "Another event has this id", code="event_conflict", detail="The first one is kept.")
+    return Response(status_code=202)
+
+
+def _verified(runtime: Runtime, plugin: Inbound, request: RawRequest) -> Raw:
+    now = runtime.clock.now()
+    plugin.verify(request, now)
+    kept = {name: value for name in KEPT_HEADERS if (value := request.header(name))}
+    return Raw(id=_key(plugin.event_key(request)), body=request.body, headers=kept, received_at=now)
+
+
+def _key(key: str) -> str:
+    from cxsdk.domain.raw import body_id
+
+    clean = key.replace("\0", "")
+    return clean if clean and len(clean) <= KEY_LIMIT else body_id(key.encode("utf-8", "surrogatepass"))
+
+
+def _has_webhook(plugin: Inbound) -> bool:
+    return type(plugin).verify is not Inbound.verify
+
+
+async def _body(request: Request) -> bytes | None:
+    """The whole body, or None where it is longer than allowed; what is too long is not read to its end."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            return None
+    return bytes(body)
+
+
+def _raw_request(request: Request, body: bytes, public_url: str) -> RawRequest:
+    """The request under the public address, as the provider wrote and signed it, whatever proxy stands between."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii", "replace").partition("?")[0]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    return RawRequest(method=request.method, url=f"{public_url}{path}{query}", headers=headers, body=body)
