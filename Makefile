@@ -1,0 +1,52 @@
+# Everything runs in .venv, which the first call builds.
+PYTHON = python3
+BIN = .venv/bin
+READY = .venv/ready
+PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
+
+.DEFAULT_GOAL = $(READY)
+.PHONY: demo test lint format imports types unit rest clean
+
+# Replays a real shop's purchases, then serves the pages; make demo ARGS="--no-serve --json".
+demo: $(READY)
+	$(BIN)/cxsdk demo $(ARGS)
+
+# Everything: all the steps below, with the servers they need, and one summary.
+test: $(READY)
+	$(BIN)/python -m tests.check
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+# Mends what lint complains of, as far as it can be mended without thinking.
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+imports: $(READY)
+	$(BIN)/lint-imports --no-logo
+
+# The second line sees the sample plugins as an author does who has no settings of ours.
+types: $(READY)
+	$(BIN)/mypy
+	$(BIN)/mypy --config-file= --strict --follow-imports silent tests/typing
+
+# Tests that need nothing.
+unit: $(READY)
+	$(PYTEST) tests/unit
+
+# Tests that need servers, and those of the project itself.
+rest: $(READY)
+	$(BIN)/python -m tests.servers $(PYTEST) tests --ignore tests/unit
+
+clean:
+	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The first pip is too old for dependency groups.
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	touch $@
