@@ -13,7 +13,8 @@ import click
 from cxsdk.app import CX
 from cxsdk.errors import ConfigurationError
 
-app_argument = click.argument("app", metavar="APP")
+#: May also stand in the environment, for the many commands about one installation.
+app_argument = click.argument("app", metavar="APP", envvar="CXSDK_APP")
 
 
 def load_app(app: str) -> CX:

@@ -28,23 +28,16 @@ from cxsdk.store.tables import (
 from cxsdk.store.tables import customers as customers_table
 
 
-def erase(runtime: Runtime, customer_id: str) -> None:
-    """Forgets a customer for good."""
-    with runtime.store.write() as tx:
-        customers.locked(runtime.store, tx, [customer_id])
-        forget(runtime, tx, customer_id)
-
-
 def fold_erasures(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[PersonErased]) -> list[str | None]:
     """Whom the CRM has erased is forgotten here too."""
     for fact in facts:
         customer_id = customers.by_person(tx, fact.person_id)
         if customer_id is not None:
-            forget(runtime, tx, customer_id)
+            forget(tx, customer_id)
     return [None for _ in facts]
 
 
-def forget(runtime: Runtime, tx: Transaction, customer_id: str) -> None:
+def forget(tx: Transaction, customer_id: str) -> None:
     """Removes everything that speaks of a person; of their answers, scale, score and time stay, without a name.
 
     Raw records that speak of several people are removed as well: they cannot be told apart any more.

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import delete, select, tuple_, update
 
-from cxsdk.domain.raw import Raw
+from cxsdk.domain.raw import Raw, body_id
 from cxsdk.store.engine import Store, Transaction, owes
 from cxsdk.store.tables import DEAD, DONE, inbox
 from cxsdk.store.work import insert_for
@@ -40,6 +40,7 @@ def put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Stor
     """Stores the new ones of these records; a record is new if no other of its account has its id."""
     if not arrivals:
         return []
+    arrivals = _beside_quarantined(tx, arrivals)
     unique = {(a.account, a.raw.id): a for a in reversed(arrivals)}
     now = store.clock.now()
     rows = [_row(arrival, now) for arrival in unique.values()]
@@ -48,6 +49,26 @@ def put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Stor
     owes(tx, {lane_of(account) for account, _ in fresh})
     bodies = {key: unique[key].raw.body for key in fresh} | _bodies(tx, [key for key in unique if key not in fresh])
     return [_outcome(arrival, unique, fresh, bodies) for arrival in arrivals]
+
+
+def _beside_quarantined(tx: Transaction, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+    """What corrects a record that could not be understood is a record of its own, beside it."""
+    keys = {(a.account, a.raw.id) for a in arrivals}
+    dead = select(inbox.c.account, inbox.c.event_key, inbox.c.body).where(inbox.c.state == DEAD)
+    found = {
+        (account, key): body
+        for account, key, body in tx.execute(dead.where(tuple_(inbox.c.account, inbox.c.event_key).in_(keys)))
+    }
+    if not found:
+        return arrivals
+    return [_beside(arrival, found.get((arrival.account, arrival.raw.id))) for arrival in arrivals]
+
+
+def _beside(arrival: Arrival, quarantined: bytes | None) -> Arrival:
+    if quarantined is None or quarantined == arrival.raw.body:
+        return arrival
+    key = f"{arrival.raw.id[:160]} {body_id(arrival.raw.body)[:32]}"
+    return Arrival(arrival.account, arrival.raw.model_copy(update={"id": key}))
 
 
 def _row(arrival: Arrival, now: datetime) -> dict[str, object]:

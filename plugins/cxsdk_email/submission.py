@@ -54,18 +54,20 @@ def _hand_in(smtp: smtplib.SMTP, server: Server, sender: str, letter: Letter) ->
         return Receipt.accepted(letter.id)
     with suppress(OSError):
         smtp.rset()
-    return Receipt.rejected(refusal)
+    return refusal
 
 
-def _envelope(smtp: smtplib.SMTP, sender: str, letter: Letter) -> str | None:
+def _envelope(smtp: smtplib.SMTP, sender: str, letter: Letter) -> Receipt | None:
     """Why the server does not want this mail, or None where it does."""
     code, text = smtp.mail(sender)
     if 500 <= code <= 599 and code != 552:  # 552: this mail is too large; all else is about us
         raise AuthenticationError(f"The mail server does not let us send as {sender}: {_said(code, text)}", status=code)
+    if 400 <= code <= 499:
+        raise Transient(f"The mail server says: {_said(code, text)}", status=code, code="mail_deferred")
     return _refusal(code, text) or _refusal(*smtp.rcpt(letter.recipient)) or _refusal(*smtp.docmd("DATA"), expected=354)
 
 
-def _content(smtp: smtplib.SMTP, letter: Letter) -> str | None:
+def _content(smtp: smtplib.SMTP, letter: Letter) -> Receipt | None:
     # Until the last dot has left, nothing has happened: it is at the end of what is sent in one piece.
     smtp.send(re.sub(rb"(?m)^\.", b"..", letter.data.removesuffix(b"\r\n")) + b"\r\n.\r\n")
     try:
@@ -75,12 +77,14 @@ def _content(smtp: smtplib.SMTP, letter: Letter) -> str | None:
     return _refusal(code, text)
 
 
-def _refusal(code: int, text: bytes, *, expected: int = 250) -> str | None:
+def _refusal(code: int, text: bytes, *, expected: int = 250) -> Receipt | None:
     if code == expected or (expected == 250 and 200 <= code <= 299):
         return None
     if 500 <= code <= 599:
-        return _said(code, text)
-    raise Transient(f"The mail server says: {_said(code, text)}", status=code, code="mail_deferred")
+        return Receipt.rejected(_said(code, text))
+    if code == 421:  # the server closes: it speaks of the connection, not of this mail
+        raise Transient(f"The mail server says: {_said(code, text)}", status=code, code="mail_deferred")
+    return Receipt.deferred(_said(code, text))
 
 
 def _said(code: int, text: bytes) -> str:

@@ -1,0 +1,33 @@
+"""``cxsdk erase CUSTOMER APP``: forgets a person."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from cxsdk.cli.explain import find
+from cxsdk.cli.loading import app_argument, load_app
+from cxsdk.journeys.erasing import forget
+from cxsdk.store import customers
+
+
+@click.command()
+@click.argument("customer", metavar="CUSTOMER")
+@app_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(customer: str, app: str, yes: bool) -> None:  # noqa: FBT001
+    """Removes a customer with everything they said and did; anonymous scores stay.
+
+    What stands in the CRM and at providers must be erased there. CUSTOMER as in ``cxsdk explain``.
+    """
+    cx = load_app(app)
+    with closing(cx.store()) as store:
+        with store.read() as tx:
+            found = find(tx, customer)
+        if not yes:
+            click.confirm(f"Forget {found.name or customer} ({found.id}) for good?", abort=True)
+        with store.write() as tx:
+            customers.locked(store, tx, [found.id])
+            forget(tx, found.id)
+    click.echo(f"{found.id} is forgotten here. Erase them in {cx.crm.name} too.")
