@@ -25,7 +25,7 @@ from cxsdk.hooks import Hooks
 from cxsdk.journeys.runtime import LEASE, Policy, Runtime
 from cxsdk.observe import redact_url, register_secrets
 from cxsdk.policy.rules import Budgets
-from cxsdk.policy.zones import TimeZone
+from cxsdk.domain.zones import TimeZone
 from cxsdk.store import Store, schema
 from cxsdk.store.inbox import KEEP_RAW
 from cxsdk.store.tables import keys

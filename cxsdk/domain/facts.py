@@ -11,6 +11,7 @@ from cxsdk.domain.identity import Identity
 from cxsdk.domain.interaction import InteractionFact
 from cxsdk.domain.survey import Response
 from cxsdk.domain.values import Moment, Value
+from cxsdk.domain.zones import TimeZone
 
 
 class DeliveryState(StrEnum):
@@ -67,7 +68,7 @@ class BusinessEvent(Value):
     customer: tuple[Identity, ...] = Field(min_length=1)
     name: str = ""
     language: str | None = None
-    time_zone: str | None = None  #: IANA name, ``Europe/Kyiv``, where the shop knows it
+    time_zone: TimeZone | None = None  #: IANA name, ``Europe/Kyiv``, where the shop knows it
     order: str | None = None
     product: str = ""
     amount: str | None = None  #: a decimal number, in ``currency``

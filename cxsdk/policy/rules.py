@@ -16,7 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from cxsdk.domain.durations import Duration, spoken
 from cxsdk.domain.settings import Settings
 from cxsdk.domain.values import Moment, Value
-from cxsdk.policy.zones import TimeZone
+from cxsdk.domain.zones import TimeZone
 
 
 class Rule(StrEnum):

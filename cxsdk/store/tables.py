@@ -177,7 +177,6 @@ customers = Table(
     Column("merged_into", String(26)),
     Column("opted_out_at", UtcDateTime),
     Column("first_account", String(40), nullable=False, server_default=""),
-    Column("last_account", String(40)),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "person_id"),
 )

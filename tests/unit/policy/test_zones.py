@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxsdk.policy.zones import is_zone, zone_of
+from cxsdk.domain.zones import is_zone
+from cxsdk.policy.zones import zone_of
 
 
 @pytest.mark.parametrize(
