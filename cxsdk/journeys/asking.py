@@ -12,8 +12,8 @@ from sqlalchemy import Row
 from cxsdk.domain.identity import Identity
 from cxsdk.domain.survey import InvitationState
 from cxsdk.domain.texts import language_of
-from cxsdk.journeys.business import LANE, skip
-from cxsdk.journeys.routing import route_to
+from cxsdk.journeys.business import LANE
+from cxsdk.journeys.routing import route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.policy.decision import Decision, Verdict
 from cxsdk.policy.rules import CLOSING_EXEMPT, Ask, Standing
@@ -22,7 +22,7 @@ from cxsdk.policy.zones import zone_of
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.outbox import OutKind, Owed
 from cxsdk.store.tables import due
-from cxsdk.store.work import Claim, claim, finish_due, schedule
+from cxsdk.store.work import Claim, claim, finish_due, schedule, schedule_all
 
 #: How many invitations one worker decides on at once.
 BATCH = 200
@@ -49,66 +49,132 @@ def ask_what_is_due(runtime: Runtime) -> None:
         people = _people(runtime, tx, {i.customer_id for i in found.values()})
         found = invitations.by_ids(tx, found)  # again: locked by their customers now
         finish_due(tx, [Claim(row.id, row.fence) for row in rows])
+        verdicts = _Verdicts()
         for invitation in sorted(found.values(), key=lambda i: (i.not_before, i.id)):
-            _look_at(runtime, tx, invitation, people)
+            _look_at(runtime, tx, invitation, people, verdicts)
+        verdicts.write(runtime, tx)
     if len(rows) == BATCH:
         runtime.doorbell.ring([LANE])
 
 
-def _look_at(runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People) -> None:
-    state = InvitationState(invitation.state)
-    if state in invitations.PENDING:
-        _decide(runtime, tx, invitation, people)
-    elif state in _AWAITED and invitation.expires_at and invitation.expires_at <= runtime.clock.now():
-        invitations.change(tx, [invitation.id], state=InvitationState.EXPIRED.value)
+@dataclass
+class _Verdicts:
+    """What was decided on a batch, written together."""
+
+    noted: list[decisions.Verdict] = field(default_factory=list)
+    changed: list[Mapping[str, Any]] = field(default_factory=list)
+    looks: list[tuple[str, datetime]] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
+
+    def note(self, invitation: Row[Any], decision: Decision) -> None:
+        """The decision goes to the ledger."""
+        self.noted.append(
+            decisions.Verdict(
+                invitation.customer_id,
+                "invitation",
+                invitation.id,
+                decision.rule,
+                decision.verdict.value,
+                decision.reason,
+                decision.text,
+                decision.until,
+            )
+        )
+
+    def change(self, invitation: Row[Any], **values: Any) -> None:
+        """The invitation takes these values; the others stay."""
+        stay = {name: getattr(invitation, name) for name in _DECIDED}
+        self.changed.append({"id": invitation.id, **stay, **values})
+
+    def write(self, runtime: Runtime, tx: Transaction) -> None:
+        """Writes all of it."""
+        decisions.note_all(runtime.store, tx, self.noted)
+        invitations.settle(tx, self.changed)
+        schedule_all(tx, runtime.store, LANE, self.looks)
+        outbox.owe(runtime.store, tx, self.owed)
 
 
+#: The columns of an invitation that a decision writes.
+_DECIDED = ("state", "reason", "decided_at", "account", "provider", "language", "expires_at")
 _AWAITED = (InvitationState.SENT, InvitationState.DELIVERED, InvitationState.OPENED)
 
 
-def _decide(runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People) -> None:
+def _look_at(runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People, verdicts: _Verdicts) -> None:
+    state = InvitationState(invitation.state)
+    if state in invitations.PENDING and invitation.decided_at is None:
+        _decide(runtime, tx, invitation, people, verdicts)
+    elif state in _AWAITED and invitation.expires_at and invitation.expires_at <= runtime.clock.now():
+        verdicts.change(invitation, state=InvitationState.EXPIRED.value)
+
+
+def _decide(runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People, verdicts: _Verdicts) -> None:
     now = runtime.clock.now()
-    route = route_to(runtime, tx, invitation.customer_id, people.identities.get(invitation.customer_id, []))
-    decision = decide(_ask(invitation), _standing(runtime, invitation, people, route), runtime.policy.budgets, now)
+    identities = people.identities.get(invitation.customer_id, [])
+    is_reachable = bool(routes_to(runtime, identities)) and bool(runtime.survey_providers)
+    standing = _standing(runtime, invitation, people, reachable=is_reachable)
+    decision = decide(_ask(invitation), standing, runtime.policy.budgets, now)
+    verdicts.note(invitation, decision)
     if decision.verdict is Verdict.SKIP:
-        skip(runtime, tx, invitation, decision.rule, decision.reason, decision.text)
-        return
-    _note(runtime, tx, invitation, decision)
-    if decision.verdict is Verdict.HOLD:
-        invitations.change(tx, [invitation.id], state=InvitationState.HELD.value, reason=decision.reason)
+        verdicts.change(invitation, state=InvitationState.SKIPPED.value, reason=decision.reason)
+    elif decision.verdict is Verdict.HOLD:
+        verdicts.change(invitation, state=InvitationState.HELD.value, reason=decision.reason)
         look_again = decision.until or invitation.not_after + timedelta(microseconds=1)
-        schedule(tx, runtime.store, LANE, invitation.id, look_again)
-    elif route is not None:
-        _send(runtime, tx, invitation, people, route)
+        verdicts.looks.append((invitation.id, look_again))
+    else:
+        route = route_to(runtime, tx, invitation.customer_id, identities)
+        if route is not None:
+            _send(runtime, invitation, people, route, verdicts)
 
 
 def _send(
-    runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People, route: tuple[str, Identity]
+    runtime: Runtime, invitation: Row[Any], people: _People, route: tuple[str, Identity], verdicts: _Verdicts
 ) -> None:
     now = runtime.clock.now()
     account, identity = route
     customer = people.rows[invitation.customer_id]
     rule = runtime.policy.rule(invitation.kind)
     answer_within = rule.answer_within if rule else runtime.policy.follow_up.confirm_within
-    values = {
-        "state": InvitationState.SCHEDULED.value,
-        "reason": None,
-        "decided_at": now,
-        "account": account,
-        "provider": _provider(runtime, rule),
-        "language": language_of(customer.language, runtime.policy.language),
-        "expires_at": now + answer_within,
-    }
-    invitations.change(tx, [invitation.id], **values)
-    _owe_message(runtime, tx, invitations.by_ids(tx, [invitation.id])[invitation.id], identity)
+    provider = next(iter(runtime.survey_providers))
+    language = language_of(customer.language, runtime.policy.language)
+    expires_at = now + answer_within
+    verdicts.change(
+        invitation,
+        state=InvitationState.SCHEDULED.value,
+        reason=None,
+        decided_at=now,
+        account=account,
+        provider=provider,
+        language=language,
+        expires_at=expires_at,
+    )
+    verdicts.owed.append(_message(invitation, account, identity, provider, language, expires_at))
     if invitation.kind != CLOSING_KIND:
         people.asked.setdefault(invitation.customer_id, []).append((invitation.kind, now))
     people.automatic.setdefault(invitation.customer_id, []).append(now)
 
 
-def _provider(runtime: Runtime, rule: Any) -> str:
-    named = getattr(rule, "provider", None)
-    return named or next(iter(runtime.survey_providers), "")
+def _message(
+    invitation: Row[Any], account: str, to: Identity, provider: str, language: str, expires_at: datetime
+) -> Owed:
+    """The message that puts an invitation's question to its customer."""
+    about = {
+        "key": invitation.id,
+        "token": invitation.token,
+        "survey": invitation.survey,
+        "version": invitation.version,
+        "language": language,
+        "expires_at": expires_at.isoformat(),
+        "provider": provider,
+    }
+    return Owed(
+        account,
+        OutKind.MESSAGE,
+        invitation.id,
+        {"to": to.value, "invitation": about},
+        customer_id=invitation.customer_id,
+        subject_id=invitation.id,
+        automatic=True,
+    )
 
 
 def _ask(invitation: Row[Any]) -> Ask:
@@ -116,14 +182,14 @@ def _ask(invitation: Row[Any]) -> Ask:
     return Ask(kind=invitation.kind, not_before=invitation.not_before, not_after=invitation.not_after, exempt=exempt)
 
 
-def _standing(runtime: Runtime, invitation: Row[Any], people: _People, route: tuple[str, Identity] | None) -> Standing:
+def _standing(runtime: Runtime, invitation: Row[Any], people: _People, *, reachable: bool) -> Standing:
     who = invitation.customer_id
     row, identities = people.rows[who], people.identities.get(who, [])
     phone = next((i.value for i in identities if i.kind == "phone"), None)
     return Standing(
         time_zone=row.time_zone or zone_of(phone, runtime.policy.timezone),
         opted_out=row.opted_out_at is not None,
-        reachable=route is not None and bool(runtime.survey_providers),
+        reachable=reachable,
         has_active_case=who in people.with_case,
         asked=tuple(people.asked.get(who, ())),
         automatic=tuple(people.automatic.get(who, ())),
@@ -142,47 +208,8 @@ def _people(runtime: Runtime, tx: Transaction, ids: set[str]) -> _People:
     )
 
 
-def _note(runtime: Runtime, tx: Transaction, invitation: Row[Any], decision: Decision) -> None:
-    decisions.note(
-        runtime.store, tx, invitation.customer_id, "invitation", invitation.id,
-        rule=decision.rule, verdict=decision.verdict, reason=decision.reason, text=decision.text, until=decision.until,
-    )  # fmt: skip
-
-
 def look_again(runtime: Runtime, tx: Transaction, customer_id: str) -> None:
     """Looks at once at what a customer's closed case held back."""
     now = runtime.clock.now()
     for invitation in invitations.pending(tx, customer_id):
         schedule(tx, runtime.store, LANE, invitation.id, max(now, invitation.not_before))
-
-
-def _owe_message(runtime: Runtime, tx: Transaction, invitation: Row[Any], to: Identity) -> None:
-    """Owes the message that puts an invitation's question to its customer."""
-    body = {"to": to.value, "invitation": _described(invitation)}
-    outbox.owe(
-        runtime.store,
-        tx,
-        [
-            Owed(
-                invitation.account,
-                OutKind.MESSAGE,
-                invitation.id,
-                body,
-                customer_id=invitation.customer_id,
-                subject_id=invitation.id,
-                automatic=True,
-            )
-        ],
-    )
-
-
-def _described(invitation: Row[Any]) -> dict[str, Any]:
-    return {
-        "key": invitation.id,
-        "token": invitation.token,
-        "survey": invitation.survey,
-        "version": invitation.version,
-        "language": invitation.language,
-        "expires_at": invitation.expires_at.isoformat(),
-        "provider": invitation.provider,
-    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations
 from cxsdk.store.customers import Contact
 from cxsdk.store.tables import events
-from cxsdk.store.work import insert_for, schedule, unschedule
+from cxsdk.store.work import insert_for, schedule, schedule_all, unschedule
 
 #: The lane of invitations that are to be looked at.
 LANE = "due:invitation"
@@ -27,15 +27,15 @@ TAKEN_BACK = {EventKind.CANCELLATION: "cancelled", EventKind.REFUND: "refunded"}
 def fold_events(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[BusinessEvent]) -> list[str | None]:
     """Stores what happened, once each, and brings the invitations that hang on it up to date."""
     owners = customers.resolve(runtime.store, tx, [_contact(fact, account) for fact in facts])
-    ids = [stable_id("event", account, fact.key) for fact in facts]
-    rows = {id: _row(id, owner, fact) for id, owner, fact in zip(ids, owners, facts, strict=True)}
+    told = {stable_id("event", account, fact.key): (owner, fact) for owner, fact in zip(owners, facts, strict=True)}
     insert = insert_for(runtime.store)(events).on_conflict_do_nothing().returning(events.c.id)
-    new = set(tx.scalars(insert, list(rows.values())))
-    for id, owner, fact in zip(ids, owners, facts, strict=True):
-        if id in new:
-            new.discard(id)
+    new = set(tx.scalars(insert, [_row(id, owner, fact) for id, (owner, fact) in told.items()]))
+    fresh = {id: about for id, about in told.items() if id in new}
+    for owner, fact in fresh.values():
+        if fact.name or fact.language or fact.time_zone:
             customers.learn(tx, owner, name=fact.name, language=fact.language, time_zone=fact.time_zone)
-            _follow(runtime, tx, owner, id, fact)
+    _invite(runtime, tx, fresh)
+    _bring_all_up_to_date(runtime, tx, {owner for owner, _ in fresh.values()})
     return list(owners)
 
 
@@ -48,21 +48,23 @@ def _row(id: str, owner: str, fact: BusinessEvent) -> dict[str, Any]:
     return {"id": id, "customer_id": owner, "kind": fact.kind.value, "at": fact.at, "order": fact.order, "body": body}
 
 
-def _follow(runtime: Runtime, tx: Transaction, owner: str, id: str, fact: BusinessEvent) -> None:
-    for rule in runtime.policy.surveys:
-        if fact.kind in rule.triggers:
-            _invite(runtime, tx, owner, id, fact, rule)
-    if fact.kind in TAKEN_BACK or any(fact.kind in rule.anchors for rule in runtime.policy.surveys):
-        for invitation in invitations.pending(tx, owner):
-            _bring_up_to_date(runtime, tx, invitation)
+def _invite(runtime: Runtime, tx: Transaction, fresh: Mapping[str, tuple[str, BusinessEvent]]) -> None:
+    """One invitation for each rule that an event triggers, to be looked at when its window opens."""
+    rows = [
+        _invitation(runtime, id, owner, fact, rule)
+        for id, (owner, fact) in fresh.items()
+        for rule in runtime.policy.surveys
+        if fact.kind in rule.triggers
+    ]
+    added = invitations.add(runtime.store, tx, rows)
+    looks = [(row["id"], row["not_before"]) for row in rows if row["id"] in added]
+    schedule_all(tx, runtime.store, LANE, looks)
 
 
-def _invite(
-    runtime: Runtime, tx: Transaction, owner: str, event_id: str, fact: BusinessEvent, rule: SurveyRule
-) -> None:
+def _invitation(runtime: Runtime, event_id: str, owner: str, fact: BusinessEvent, rule: SurveyRule) -> dict[str, Any]:
     invitation_id = stable_id("invitation", rule.kind, event_id)
     not_before, not_after = rule.window(fact.at)
-    row = {
+    return {
         "id": invitation_id,
         "token": runtime.signer.token_for(invitation_id),
         "kind": rule.kind,
@@ -75,10 +77,16 @@ def _invite(
         "not_before": not_before,
         "not_after": not_after,
     }
-    if invitations.add(runtime.store, tx, row):
-        schedule(tx, runtime.store, LANE, invitation_id, not_before)
-        found = invitations.by_ids(tx, [invitation_id])[invitation_id]
-        _bring_up_to_date(runtime, tx, found)  # what moves it or takes it back may have come before it
+
+
+def _bring_all_up_to_date(runtime: Runtime, tx: Transaction, owners: set[str]) -> None:
+    """What moves an invitation, or takes it back, may come before or after what it asks about."""
+    anchors = {kind for rule in runtime.policy.surveys for kind in rule.anchors}
+    kinds = [kind.value for kind in anchors | set(TAKEN_BACK)]
+    concerned = select(events.c.customer_id).where(events.c.customer_id.in_(owners), events.c.kind.in_(kinds))
+    for owner in sorted(set(tx.scalars(concerned))):
+        for invitation in invitations.pending(tx, owner):
+            _bring_up_to_date(runtime, tx, invitation)
 
 
 def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:

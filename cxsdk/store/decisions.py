@@ -3,14 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, select
 
 from cxsdk.store.engine import Store, Transaction
 from cxsdk.store.tables import decisions
 from cxsdk.store.work import insert_for
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One verdict of one rule about one thing of one customer."""
+
+    customer_id: str
+    subject: str
+    subject_id: str
+    rule: str
+    verdict: str
+    reason: str
+    text: str
+    until: datetime | None = None
+
+
+def note_all(store: Store, tx: Transaction, verdicts: Sequence[Verdict]) -> None:
+    """Writes verdicts down, except those that say what was said last of the same subject for the same reason."""
+    if not verdicts:
+        return
+    said = _last(tx, {verdict.subject_id for verdict in verdicts})
+    rows = []
+    for verdict in verdicts:
+        if said.get(verdict.subject_id) != (verdict.verdict, verdict.reason):
+            said[verdict.subject_id] = (verdict.verdict, verdict.reason)
+            rows.append({**asdict(verdict), "at": store.clock.now()})
+    if rows:
+        tx.execute(insert_for(store)(decisions), rows)
+
+
+def _last(tx: Transaction, subjects: set[str]) -> dict[str, tuple[str, str]]:
+    newest = (
+        select(func.max(decisions.c.id)).where(decisions.c.subject_id.in_(subjects)).group_by(decisions.c.subject_id)
+    )
+    found = select(decisions.c.subject_id, decisions.c.verdict, decisions.c.reason).where(decisions.c.id.in_(newest))
+    return {subject: (verdict, reason) for subject, verdict, reason in tx.execute(found)}
 
 
 def note(
@@ -24,25 +61,9 @@ def note(
     verdict: str,
     reason: str,
     text: str,
-    until: datetime | None = None,
 ) -> None:
-    """Writes a verdict down, unless the last one about this subject was the same for the same reason."""
-    last = select(decisions.c.verdict, decisions.c.reason).where(decisions.c.subject_id == subject_id)
-    before = tx.execute(last.order_by(decisions.c.id.desc()).limit(1)).one_or_none()
-    if before is None or (before.verdict, before.reason) != (verdict, reason):
-        tx.execute(
-            insert_for(store)(decisions).values(
-                customer_id=customer_id,
-                subject=subject,
-                subject_id=subject_id,
-                rule=rule,
-                verdict=verdict,
-                reason=reason,
-                text=text,
-                until=until,
-                at=store.clock.now(),
-            )
-        )
+    """Writes one verdict down."""
+    note_all(store, tx, [Verdict(customer_id, subject, subject_id, rule, verdict, reason, text)])
 
 
 def of_customer(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from cxsdk.domain.survey import InvitationState
 from cxsdk.store.engine import Store, Transaction
@@ -19,15 +19,27 @@ PENDING = (InvitationState.SCHEDULED, InvitationState.HELD)
 NOT_ASKED = (InvitationState.SKIPPED, InvitationState.FAILED)
 
 
-def add(store: Store, tx: Transaction, row: Mapping[str, Any]) -> bool:
-    """Writes an invitation; False where there is one of this kind for this trigger."""
-    insert = insert_for(store)(invitations).values(**row).on_conflict_do_nothing().returning(invitations.c.id)
-    return tx.scalar(insert) is not None
+def add(store: Store, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Writes invitations; tells the ids of the new ones: there is one of a kind for a trigger."""
+    if not rows:
+        return set()
+    insert = insert_for(store)(invitations).on_conflict_do_nothing().returning(invitations.c.id)
+    return set(tx.scalars(insert, [dict(row) for row in rows]))
 
 
 def change(tx: Transaction, ids: Iterable[str], **values: Any) -> None:
     """Writes the same values to these invitations."""
     tx.execute(update(invitations).where(invitations.c.id.in_(list(ids))).values(**values))
+
+
+def settle(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes to each invitation its own values: mappings with the same keys, one of them ``id``."""
+    if rows:
+        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
+        tx.execute(
+            update(invitations).where(invitations.c.id == bindparam("row_id")).values(columns),
+            [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in rows],
+        )
 
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -42,7 +54,8 @@ def by_token(tx: Transaction, token: str) -> Row[Any] | None:
 
 def pending(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     """Those of a customer of which it is still open whether they are sent."""
-    query = select(invitations).where(invitations.c.customer_id == customer_id, invitations.c.state.in_(PENDING))
+    open_ = invitations.c.state.in_(PENDING) & invitations.c.decided_at.is_(None)
+    query = select(invitations).where(invitations.c.customer_id == customer_id, open_)
     return tx.execute(query.order_by(invitations.c.not_before)).all()
 
 

@@ -79,13 +79,20 @@ def settle_all(tx: Transaction, table: Table, ids: Iterable[int], **values: Any)
 
 def schedule(tx: Transaction, store: Store, lane: str, key: str, at: datetime) -> None:
     """Owes a look at ``key`` at this moment; one that was owed for another moment is moved there."""
-    insert = insert_for(store)(due).values(lane=lane, key=key, next_at=at, state=OWED)
+    schedule_all(tx, store, lane, [(key, at)])
+
+
+def schedule_all(tx: Transaction, store: Store, lane: str, looks: Sequence[tuple[str, datetime]]) -> None:
+    """Owes a look at each key at its moment, many in one statement."""
+    if not looks:
+        return
+    insert = insert_for(store)(due)
+    moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1}
     tx.execute(
-        insert.on_conflict_do_update(
-            index_elements=[due.c.lane, due.c.key], set_={"next_at": at, "fence": due.c.fence + 1}
-        )
+        insert.on_conflict_do_update(index_elements=[due.c.lane, due.c.key], set_=moved),
+        [{"lane": lane, "key": key, "next_at": at, "state": OWED} for key, at in looks],
     )
-    if at <= store.clock.now():
+    if min(at for _, at in looks) <= store.clock.now():
         owes(tx, [lane])
 
 
