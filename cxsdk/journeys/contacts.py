@@ -140,6 +140,6 @@ def fold_person_merges(
         if lost is not None and kept is not None and lost != kept:
             lost = kept = customers.merge(runtime.store, tx, lost, kept)[0]
         if lost is not None:
-            customers.linked(tx, lost, fact.into)
+            customers.link(tx, {lost: fact.into})
         owners.append(lost or kept)
     return owners

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -23,9 +24,9 @@ def keep(runtime: Runtime, tx: Transaction, account: str, kind: str, ref: str, f
     tx.execute(insert_for(runtime.store)(early_facts).values(**row).on_conflict_do_nothing())
 
 
-def take(tx: Transaction, account: str, kind: str, ref: str) -> list[dict[str, Any]]:
-    """The facts that waited for this thing, which do not wait any more."""
-    mine = (early_facts.c.account == account) & (early_facts.c.kind == kind) & (early_facts.c.ref == ref)
+def take(tx: Transaction, account: str, kind: str, refs: Iterable[str]) -> list[dict[str, Any]]:
+    """The facts that waited for these things, which do not wait any more."""
+    mine = (early_facts.c.account == account) & (early_facts.c.kind == kind) & early_facts.c.ref.in_(list(refs))
     return list(tx.scalars(delete(early_facts).where(mine).returning(early_facts.c.fact)))
 
 

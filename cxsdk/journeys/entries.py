@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from cxsdk.domain.interaction import TEXT_LIMIT, Direction, Interaction, Kind
 from cxsdk.domain.outward import LogEntry, Receipt
 from cxsdk.errors import Rejected
-from cxsdk.journeys.outward import Desk
+from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.told import tell
 from cxsdk.store import Transaction, customers
@@ -99,12 +99,13 @@ class EntryDesk(Desk):
         """The CRM's ids of entries logged under these keys."""
         return self.runtime.crm.find_written(keys)
 
-    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
+    def done(self, tx: Transaction, finished: Finished) -> None:
         """Tells the plugins that listen, once for each contact."""
-        if row.written == 0 and row.subject_id:
-            entry_id = receipt.id or ""
-            told = {"interaction_id": row.subject_id, "customer_id": row.customer_id, "entry_id": entry_id}
-            tell(self.runtime, tx, "on_interaction_logged", row.subject_id, told)
+        for row, receipt in finished:
+            if row.written == 0 and row.subject_id:
+                entry_id = receipt.id or ""
+                told = {"interaction_id": row.subject_id, "customer_id": row.customer_id, "entry_id": entry_id}
+                tell(self.runtime, tx, "on_interaction_logged", row.subject_id, told)
 
 
 def _note(entry: LogEntry) -> LogEntry:

@@ -21,13 +21,13 @@ from cxsdk.journeys import early
 from cxsdk.journeys.business import LANE
 from cxsdk.journeys.contacts import fold_interactions
 from cxsdk.journeys.entries import survey_entry
-from cxsdk.journeys.outward import Desk
+from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.people import owe_people
 from cxsdk.journeys.routing import route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.outbox import OutKind, Owed
-from cxsdk.store.work import schedule
+from cxsdk.store.work import schedule_all
 
 
 def fold_requests(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[MessageRequest]) -> list[str | None]:
@@ -99,15 +99,14 @@ class MessageDesk(Desk):
             in_reply_to=body["in_reply_to"], language=self.runtime.policy.language,
         )  # fmt: skip
 
-    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
-        """An invitation was sent, or an agent's message is a contact of its own."""
-        if "invitation" in row.body:
-            _invitation_sent(self.runtime, tx, row)
-        else:
-            _log_message(self.runtime, tx, row, receipt)
-        if receipt.id is not None:
-            waiting = early.take(tx, self.account, "delivery", receipt.id)
-            _deliver(self.runtime, tx, row.subject_id, [Delivery.model_validate(fact) for fact in waiting])
+    def done(self, tx: Transaction, finished: Finished) -> None:
+        """Invitations were sent, and agents' messages are contacts of their own."""
+        _invitations_sent(self.runtime, tx, [row for row, _ in finished if "invitation" in row.body])
+        _log_messages(self.runtime, tx, self.account, [done for done in finished if "invitation" not in done[0].body])
+        subjects = {receipt.id: row.subject_id for row, receipt in finished if receipt.id is not None}
+        waiting = [Delivery.model_validate(fact) for fact in early.take(tx, self.account, "delivery", subjects)]
+        for fact in sorted(waiting, key=lambda fact: (fact.at, fact.key)):
+            _deliver(self.runtime, tx, subjects[fact.message_id], fact)
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """An invitation that could not be sent has failed, with the reason."""
@@ -119,27 +118,43 @@ class MessageDesk(Desk):
             )  # fmt: skip
 
 
-def _invitation_sent(runtime: Runtime, tx: Transaction, row: Row[Any]) -> None:
-    now = runtime.clock.now()
-    found = invitations.by_ids(tx, [row.subject_id]).get(row.subject_id)
-    if found is None:
+def _invitations_sent(runtime: Runtime, tx: Transaction, rows: Sequence[Row[Any]]) -> None:
+    found = list(invitations.by_ids(tx, [row.subject_id for row in rows]).values())
+    if not found:
         return
-    # An answer can be quicker than the receipt: what is answered stays answered.
-    if found.state == InvitationState.SCHEDULED:
-        invitations.change(tx, [found.id], state=InvitationState.SENT.value)
-    invitations.change(tx, [found.id], sent_at=now)
-    schedule(tx, runtime.store, LANE, found.id, found.expires_at)
-    waits = bool(owe_people(runtime.store, tx, runtime.crm.name, [found.customer_id]))
-    text = runtime.policy.say("entry.sent", survey=survey_title(found.survey, runtime.policy.language))
-    entry = survey_entry(
-        runtime, found.id, found.customer_id, Direction.OUTBOUND, text, waits=waits, account=row.account
+    now = runtime.clock.now()
+    invitations.settle(tx, [{"id": i.id, "state": _state_when_sent(i.state), "sent_at": now} for i in found])
+    schedule_all(tx, runtime.store, LANE, [(invitation.id, invitation.expires_at) for invitation in found])
+    waiting = owe_people(runtime.store, tx, runtime.crm.name, [invitation.customer_id for invitation in found])
+    outbox.owe(runtime.store, tx, [_sent_entry(runtime, i, waits=i.customer_id in waiting) for i in found])
+
+
+def _state_when_sent(state: str) -> str:
+    """An answer can be quicker than the receipt: what is answered stays answered."""
+    return InvitationState.SENT.value if state == InvitationState.SCHEDULED else state
+
+
+def _sent_entry(runtime: Runtime, invitation: Row[Any], *, waits: bool) -> Owed:
+    text = runtime.policy.say("entry.sent", survey=survey_title(invitation.survey, runtime.policy.language))
+    return survey_entry(
+        runtime,
+        invitation.id,
+        invitation.customer_id,
+        Direction.OUTBOUND,
+        text,
+        waits=waits,
+        account=invitation.account,
     )
-    outbox.owe(runtime.store, tx, [entry])
 
 
-def _log_message(runtime: Runtime, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
+def _log_messages(runtime: Runtime, tx: Transaction, account: str, sent: Finished) -> None:
+    if sent:
+        fold_interactions(runtime, tx, account, [_as_contact(runtime, row, receipt) for row, receipt in sent])
+
+
+def _as_contact(runtime: Runtime, row: Row[Any], receipt: Receipt) -> InteractionFact:
     body = row.body
-    fact = InteractionFact(
+    return InteractionFact(
         key=receipt.id or row.key,
         at=runtime.clock.now(),
         direction=Direction.OUTBOUND,
@@ -149,7 +164,6 @@ def _log_message(runtime: Runtime, tx: Transaction, row: Row[Any], receipt: Rece
         agent=body["agent"],
         in_reply_to=body["in_reply_to"],
     )
-    fold_interactions(runtime, tx, row.account, [fact])
 
 
 def fold_deliveries(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[Delivery]) -> list[str | None]:
@@ -160,7 +174,7 @@ def fold_deliveries(runtime: Runtime, tx: Transaction, account: str, facts: Sequ
         if row is None:
             early.keep(runtime, tx, account, "delivery", fact.message_id, fact)
         else:
-            _deliver(runtime, tx, row.subject_id, [fact])
+            _deliver(runtime, tx, row.subject_id, fact)
         owners.append(row.customer_id if row is not None else None)
     return owners
 
@@ -170,19 +184,25 @@ _PROGRESS = (InvitationState.SCHEDULED, InvitationState.SENT, InvitationState.DE
 _REACHED = {DeliveryState.DELIVERED: InvitationState.DELIVERED, DeliveryState.READ: InvitationState.OPENED}
 
 
-def _deliver(runtime: Runtime, tx: Transaction, invitation_id: str | None, facts: Sequence[Delivery]) -> None:
-    for fact in sorted(facts, key=lambda fact: (fact.at, fact.key)):
-        found = invitations.by_ids(tx, [invitation_id]).get(invitation_id) if invitation_id else None
-        if found is None or found.state not in _PROGRESS:
-            continue
-        if fact.state in (DeliveryState.FAILED, DeliveryState.BOUNCED):
-            invitations.change(tx, [found.id], state=InvitationState.FAILED.value, reason=fact.state.value)
-            decisions.note(
-                runtime.store, tx, found.customer_id, "invitation", found.id, rule="channel", verdict="fail",
-                reason=fact.state.value, text=fact.reason or "The message did not arrive.",
-            )  # fmt: skip
-        elif fact.state in _REACHED and _PROGRESS.index(_REACHED[fact.state]) > _PROGRESS.index(found.state):
-            invitations.change(tx, [found.id], state=_REACHED[fact.state].value)
+def _deliver(runtime: Runtime, tx: Transaction, invitation_id: str | None, fact: Delivery) -> None:
+    found = invitations.by_ids(tx, [invitation_id]).get(invitation_id) if invitation_id else None
+    if found is None or found.state not in _PROGRESS:
+        return
+    if fact.state in (DeliveryState.FAILED, DeliveryState.BOUNCED):
+        invitations.change(tx, [found.id], state=InvitationState.FAILED.value, reason=fact.state.value)
+        decisions.note(
+            runtime.store,
+            tx,
+            found.customer_id,
+            "invitation",
+            found.id,
+            rule="channel",
+            verdict="fail",
+            reason=fact.state.value,
+            text=fact.reason or "The message did not arrive.",
+        )
+    elif fact.state in _REACHED and _PROGRESS.index(_REACHED[fact.state]) > _PROGRESS.index(found.state):
+        invitations.change(tx, [found.id], state=_REACHED[fact.state].value)
 
 
 def _invitation_message(runtime: Runtime, account: str, key: str, body: Mapping[str, Any]) -> Message:

@@ -44,6 +44,8 @@ AUTHENTICATION_PAUSE = timedelta(minutes=5)
 LIMIT_PAUSE = timedelta(seconds=10)
 
 Answer = Receipt | Exception
+#: Rows with the receipts that say that they are done.
+Finished = Sequence[tuple[Row[Any], Receipt]]
 
 
 class Desk(ABC):
@@ -77,8 +79,8 @@ class Desk(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
-        """What follows from a value that is there now, in the transaction that writes it down."""
+    def done(self, tx: Transaction, finished: Finished) -> None:
+        """What follows from values that are there now, in the transaction that writes them down."""
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """What follows from a value that is set aside."""
@@ -233,9 +235,8 @@ def _write_down(desk: Desk, answers: Sequence[tuple[Row[Any], Answer]]) -> None:
         finished = [(row, answer) for row, answer in mine if isinstance(answer, Receipt) and answer.is_done]
         settle(tx, table, [_finished(row, receipt) for row, receipt in finished])
         _wanted_more(tx, [row.id for row, _ in finished])
-        for row, receipt in finished:
-            desk.done(tx, row, receipt)
         if finished:
+            desk.done(tx, finished)
             accounts.worked(runtime.store, tx, desk.account)
         for row, answer in mine:
             if not (isinstance(answer, Receipt) and answer.is_done):

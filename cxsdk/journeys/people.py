@@ -10,7 +10,7 @@ from sqlalchemy import Row, and_, select, update
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
 from cxsdk.errors import PluginBug, Rejected
-from cxsdk.journeys.outward import Desk
+from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
 from cxsdk.store.outbox import OutKind, Owed
@@ -57,10 +57,12 @@ class PersonDesk(Desk):
         for id in found:
             if id is not None:
                 yield Receipt.duplicate(id)
-            elif (receipt := next(created, None)) is not None:
-                yield receipt
-            else:
+            elif (receipt := next(created, None)) is None:
                 return
+            elif isinstance(receipt, Receipt) and receipt.is_done and receipt.id is None:
+                raise PluginBug(f"{self.account} accepted a person without an id.")
+            else:
+                yield receipt
 
     def _find(self, people: Sequence[Person]) -> list[str | None]:
         # An identity that is only perhaps theirs must not put a contact on somebody else's card.
@@ -76,22 +78,24 @@ class PersonDesk(Desk):
         """The CRM's ids of people created under these keys."""
         return self.runtime.crm.find_written(keys)
 
-    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
-        """Links the customer; if the CRM knows somebody else of ours under this id, the two are one."""
-        if receipt.id is None:
-            raise PluginBug(f"{self.account} accepted a person without an id.")
-        customer = customers.current(tx, row.customer_id)
-        if customer is None or customer.person_id is not None:
-            return
-        same = customers.by_person(tx, receipt.id)
-        customers.linked(tx, customer.id, receipt.id)
+    def done(self, tx: Transaction, finished: Finished) -> None:
+        """Links the customers; where the CRM knows another one of ours under the same id, the two are one."""
+        store = self.runtime.store
+        made = {row.customer_id: receipt for row, receipt in finished}
+        rows = customers.locked(store, tx, made)
+        # Whoever was merged away meanwhile needs no person of their own, nor does who has one by now.
+        new = {id: made[id] for id, row in rows.items() if row.merged_into is None and row.person_id is None}
+        same = customers.by_persons(tx, [str(receipt.id) for receipt in new.values()])
+        customers.link(tx, {id: str(receipt.id) for id, receipt in new.items()})
+        decisions.note_all(store, tx, [self._linked(id, receipt) for id, receipt in new.items()])
+        for id, receipt in new.items():
+            if (other := same.setdefault(str(receipt.id), id)) != id:
+                same[str(receipt.id)] = customers.merge(store, tx, other, id)[0]
+
+    def _linked(self, customer_id: str, receipt: Receipt) -> decisions.Verdict:
         how = "found" if receipt.outcome == "duplicate" else "created"
-        decisions.note(
-            self.runtime.store, tx, customer.id, "person", customer.id, rule="identity", verdict=how,
-            reason=f"person_{how}", text=f"{self.account} knows them as {receipt.id}.",
-        )  # fmt: skip
-        if same is not None:
-            customers.merge(self.runtime.store, tx, same, customer.id)
+        text = f"{self.account} knows them as {receipt.id}."
+        return decisions.Verdict(customer_id, "person", customer_id, "identity", how, f"person_{how}", text)
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """Without their person, the entries that waited cannot be logged: they are set aside with it."""

@@ -15,7 +15,7 @@ from cxsdk.domain.outward import Receipt
 from cxsdk.errors import Rejected
 from cxsdk.journeys import early
 from cxsdk.journeys.cases import task_done
-from cxsdk.journeys.outward import Desk
+from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.tasks import create
 from cxsdk.store import Transaction, cases, customers, decisions, outbox
@@ -44,12 +44,12 @@ class TaskDesk(Desk):
         """The CRM's ids of tasks saved under these keys."""
         return self.runtime.crm.find_written(keys)
 
-    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
+    def done(self, tx: Transaction, finished: Finished) -> None:
         """Folds what came before the receipt."""
-        if receipt.id is not None:
-            waiting = early.take(tx, self.account, "task", receipt.id)
-            for change in sorted((TaskChange.model_validate(w) for w in waiting), key=lambda c: (c.at, c.key)):
-                _change(self.runtime, tx, row.key, change)
+        keys = {receipt.id: row.key for row, receipt in finished if receipt.id is not None}
+        waiting = [TaskChange.model_validate(fact) for fact in early.take(tx, self.account, "task", keys)]
+        for change in sorted(waiting, key=lambda change: (change.at, change.key)):
+            _change(self.runtime, tx, keys[change.task_id], change)
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """A promise without its task is in danger: said in the ledger, and listed among the dead."""

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.outward import Receipt
-from cxsdk.journeys.outward import Desk
+from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, outbox
 from cxsdk.store.outbox import OutKind, Owed
@@ -37,5 +37,5 @@ class HookDesk(Desk):
             self.runtime.hooks.tell(self.account, value["hook"], value["arguments"])
             yield Receipt.accepted()
 
-    def done(self, tx: Transaction, row: Row[Any], receipt: Receipt) -> None:
+    def done(self, tx: Transaction, finished: Finished) -> None:
         """Nothing follows from a hook."""

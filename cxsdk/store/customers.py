@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, and_, delete, func, select, tuple_, update
+from sqlalchemy import Row, Table, and_, bindparam, delete, func, select, tuple_, update
 
 from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
@@ -276,15 +276,27 @@ def _move_outbox(tx: Transaction, keep: Row[Any], lose: Row[Any]) -> None:
     )
     tx.execute(update(outbox).where(unneeded).values(state=CANCELLED, reason="merged", fence=outbox.c.fence + 1))
     if keep.person_id:
-        _release(tx, lose.id)
+        _release(tx, [lose.id])
 
 
-def linked(tx: Transaction, customer_id: str, person_id: str) -> None:
-    """The CRM knows a customer now: what waited for it is owed."""
-    tx.execute(update(customers).where(customers.c.id == customer_id).values(person_id=person_id))
-    _release(tx, customer_id)
+def by_persons(tx: Transaction, person_ids: Iterable[str]) -> dict[str, str]:
+    """The customer whom the CRM knows under each of these ids, where there is one."""
+    found = select(customers.c.person_id, customers.c.id).where(
+        customers.c.person_id.in_(list(person_ids)), customers.c.merged_into.is_(None)
+    )
+    return {row.person_id: row.id for row in tx.execute(found.order_by(customers.c.created_at.desc()))}
 
 
-def _release(tx: Transaction, customer_id: str) -> None:
-    waiting = and_(outbox.c.customer_id == customer_id, outbox.c.state == WAITING)
+def link(tx: Transaction, people: Mapping[str, str]) -> None:
+    """The CRM knows these customers now, by these ids: what waited for them is owed."""
+    if people:
+        tx.execute(
+            update(customers).where(customers.c.id == bindparam("who")).values(person_id=bindparam("person")),
+            [{"who": customer_id, "person": person_id} for customer_id, person_id in people.items()],
+        )
+        _release(tx, people)
+
+
+def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:
+    waiting = and_(outbox.c.customer_id.in_(list(customer_ids)), outbox.c.state == WAITING)
     owes(tx, set(tx.scalars(update(outbox).where(waiting).values(state=OWED).returning(outbox.c.lane))))
