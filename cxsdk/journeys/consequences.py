@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cxsdk.domain.case import PromiseKind
 from cxsdk.domain.ids import stable_id
@@ -70,7 +70,7 @@ def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
     """A missed call is returned within minutes (source M); while one is owed, another one adds nothing."""
     contact = known.interaction
     owed = cases.unkept(tx, [known.customer_id], [PromiseKind.CALL_BACK])
-    if owed or not contact.customer or contact.ended_at is None:
+    if owed or not contact.customer or contact.ended_at is None or _is_history(runtime, contact.ended_at):
         return
     within = runtime.policy.follow_up.call_back_within
     at = contact.ended_at
@@ -86,6 +86,11 @@ def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
         "due_at": at + within,
     }
     tasks.create(runtime, tx, row)
+
+
+def _is_history(runtime: Runtime, at: datetime) -> bool:
+    """Whether it was told of so late that a call back would only surprise: old calls are logged, not returned."""
+    return runtime.clock.now() - at > timedelta(days=1)
 
 
 def _no_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:

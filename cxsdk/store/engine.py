@@ -141,7 +141,9 @@ def _dumps(value: Any) -> str:
 
 def _postgres_engine(url: URL) -> Engine:
     # A pinged connection costs a round trip and saves a failed request after each restart of the server.
-    engine = create_engine(url, pool_pre_ping=True, pool_size=16, max_overflow=16, json_serializer=_dumps)
+    engine = create_engine(
+        url, pool_pre_ping=True, pool_size=16, max_overflow=16, json_serializer=_dumps, hide_parameters=True
+    )
     return engine.execution_options(isolation_level="READ COMMITTED")
 
 
@@ -149,6 +151,7 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
     engine = create_engine(
         url,
         json_serializer=_dumps,
+        hide_parameters=True,  # what customers say belongs into no log
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
         poolclass=None if url.database else StaticPool,
     )

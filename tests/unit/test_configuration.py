@@ -1,0 +1,133 @@
+"""A wrong setting is an error with a code, the path to the field and a cure, and never shows a secret."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from cxsdk import CX, ConfigurationError, FollowUp, Loyalty, PostPurchase, Secret
+from cxsdk_email import Email
+from cxsdk_localcrm import LocalCRM
+from cxsdk_telegram import Telegram
+from cxsdk_telephony import Telephony
+
+HUSH = "very-secret-value"
+
+
+def refused(make: Any) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as error:
+        make()
+    told = "".join(traceback.format_exception(error.value))
+    assert HUSH not in told
+    return error.value
+
+
+def test_the_readmes_file_is_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEGRAM_TOKEN", "123:abc")
+    cx = CX(
+        public_url="https://cx.example.com",
+        crm=LocalCRM(),
+        channels=[Telegram(token=Secret.env("TELEGRAM_TOKEN"))],
+        surveys=[PostPurchase(after="2h"), Loyalty(between=("14d", "28d"))],
+        follow_up=FollowUp(contact_within="1h", solve_within="24h"),
+    )
+    assert (cx.database, cx.broker) == ("sqlite:///cxsdk.db", "memory://")
+
+
+def test_a_missing_environment_variable_is_named_with_its_field() -> None:
+    error = refused(lambda: Telephony(secret=Secret.env("CXSDK_NOT_SET")))
+    assert (error.code, error.path) == ("secret_missing", "Telephony.secret")
+    assert "CXSDK_NOT_SET" in str(error)
+
+
+def test_a_missing_secret_file_is_named(tmp_path: Path) -> None:
+    assert "nothing" in str(refused(lambda: Telephony(secret=Secret.file(tmp_path / "nothing"))))
+
+
+def test_a_secret_in_plain_text_is_refused_without_being_shown() -> None:
+    error = refused(lambda: Telephony(secret=HUSH))  # type: ignore[arg-type]
+    assert error.code == "secret_plain"
+    assert "Secret.env" in error.cure
+
+
+def test_a_pydantic_secret_is_taken() -> None:
+    assert Telephony(secret=SecretStr(HUSH)).secret.reveal() == HUSH  # type: ignore[arg-type]
+
+
+def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{HUSH}\n")
+    pbx = Telephony(secret=Secret.file(file))
+    cx = CX(
+        crm=LocalCRM(), channels=[pbx], database=f"postgresql://me:{HUSH}@localhost/x", broker=f"amqp://me:{HUSH}@h"
+    )
+    for shown in (repr(pbx), str(pbx), repr(cx), str(cx), repr(cx.model_dump()["channels"]), repr(cx.store())):
+        assert HUSH not in shown
+    assert pbx.secret.reveal() == HUSH
+
+
+def test_a_misspelt_setting_is_named() -> None:
+    error = refused(lambda: Telephony(secret=Secret(HUSH), regoin="UA"))  # type: ignore[call-arg]
+    assert (error.code, error.path) == ("setting_unknown", "Telephony.regoin")
+
+
+def test_a_missing_setting_is_named() -> None:
+    error = refused(lambda: Email(host="mail.example.com", password=Secret(HUSH)))  # type: ignore[call-arg]
+    assert (error.code, error.path) == ("setting_missing", "Email.address")
+
+
+def test_several_mistakes_are_told_together() -> None:
+    error = refused(Email)
+    assert "Email.host" in str(error)
+    assert "Email.password" in str(error)
+
+
+@pytest.mark.parametrize("length", ["2", "soon", "-1h", "0s", 7200])
+def test_a_length_of_time_that_is_none_is_refused_with_examples(length: Any) -> None:
+    error = refused(lambda: PostPurchase(after=length))
+    assert error.path == "PostPurchase.after"
+
+
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+    assert refused(lambda: Loyalty(between=("28d", "14d"))).path.startswith("Loyalty")
+
+
+def test_two_accounts_of_one_name_are_refused() -> None:
+    error = refused(
+        lambda: CX(crm=LocalCRM(), channels=[Telephony(secret=Secret(HUSH)), Telephony(secret=Secret(HUSH))])
+    )
+    assert (error.code, "telephony" in str(error)) == ("name_taken", True)
+
+
+def test_the_name_of_the_ingest_api_is_taken() -> None:
+    assert refused(lambda: CX(crm=LocalCRM(name="api"))).code == "name_taken"
+
+
+@pytest.mark.parametrize("name", ["", "My CRM", "a/b", "ä", "x" * 41])
+def test_a_name_that_does_not_fit_a_url_is_refused(name: str) -> None:
+    assert refused(lambda: LocalCRM(name=name)).path == "LocalCRM.name"
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", f"postgres:{HUSH}", ""])
+def test_an_unknown_database_is_refused_without_showing_its_address(url: str) -> None:
+    error = refused(lambda: CX(crm=LocalCRM(), database=url).store())
+    assert (error.code, error.path) == ("database_url_invalid", "CX.database")
+
+
+def test_an_unknown_broker_is_refused() -> None:
+    from cxsdk_workers.brokers import make_broker
+
+    error = refused(lambda: make_broker(f"kafka://me:{HUSH}@localhost"))
+    assert (error.code, error.path) == ("broker_url_invalid", "CX.broker")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("public_url", "cx.example.com"), ("timezone", "Kyiv"), ("texts", {"question.nsp": {"en": "?"}})],
+)
+def test_what_makes_no_sense_is_refused_with_its_field(field: str, value: Any) -> None:
+    assert field in str(refused(lambda: CX(crm=LocalCRM(), **{field: value})))
