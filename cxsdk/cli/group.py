@@ -14,11 +14,14 @@ from cxsdk.observe import configure
 
 #: Each command and the module that holds it under the same name; loaded only when it is called.
 COMMANDS = {
+    "demo": "cxsdk.cli.demo",
     "run": "cxsdk.cli.run",
     "web": "cxsdk.cli.web",
     "worker": "cxsdk.cli.worker",
     "clock": "cxsdk.cli.clock",
     "db": "cxsdk.cli.db",
+    "explain": "cxsdk.cli.explain",
+    "erase": "cxsdk.cli.erase",
     "token": "cxsdk.cli.token",
 }
 
