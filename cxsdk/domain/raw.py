@@ -79,7 +79,8 @@ def read_json(body: bytes) -> Any:
     them) would be refused by databases and CRMs: the one is left out, the other becomes U+FFFD.
     """
     try:
-        payload = json.loads(body, parse_constant=_refuse_constant)
+        # decoded strictly: json.loads would take UTF-16, and surrogates that are no UTF-8
+        payload = json.loads(body.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise BadInput("The body is not valid JSON in UTF-8.", code="json_invalid") from None
     return _storable(payload) if b"\\u" in body else payload

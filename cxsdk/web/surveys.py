@@ -28,6 +28,7 @@ from cxsdk.domain.raw import Raw, body_id
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.texts import LANGUAGES, language_of
 from cxsdk.errors import SignatureError, StoreUnavailable
+from cxsdk.web.bodies import read_body
 from cxsdk.web.survey_desk import SurveyDesk, SurveyView
 from cxsdk.web.survey_form import Filled, grade_of, read_form
 from cxsdk.web.survey_page import Look, ask_page, notice_page, preferred_language, style_hash
@@ -215,15 +216,13 @@ def _look(request: Request, view: SurveyView | None = None, *, can_stop: bool = 
 
 
 async def _body(request: Request) -> bytes:
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_LIMIT:
-                raise _Ending(413, "large")
+        body = await read_body(request, BODY_LIMIT)
     except ClientDisconnect:
         raise _Ending(400, "unavailable") from None
-    return bytes(body)
+    if body is None:
+        raise _Ending(413, "large")
+    return body
 
 
 def _page(html: str, status: int = 200, *, retry_after: float | None = None) -> Response:

@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cxsdk.capabilities import Inbound
-from cxsdk.domain.raw import Raw
+from cxsdk.domain.raw import Raw, body_id
 from cxsdk.domain.raw import Request as RawRequest
 from cxsdk.errors import CxsdkError, SignatureError
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import count, logger
 from cxsdk.store.inbox import Arrival, Stored
+from cxsdk.web.bodies import read_body
 from cxsdk.web.intake import Intake
 from cxsdk.web.problems import problem, problem_of
 
@@ -36,7 +37,7 @@ def webhook_route(runtime: Runtime, intake: Intake, public_url: str) -> Route:
         if plugin is None or not _has_webhook(plugin):
             return problem(404, "There is no such account", code="account_unknown", detail="Check the URL.")
         try:
-            body = await _body(request)
+            body = await read_body(request, BODY_LIMIT)
         except ClientDisconnect:
             return Response(status_code=400)
         if body is None:
@@ -71,24 +72,12 @@ def _verified(runtime: Runtime, plugin: Inbound, request: RawRequest) -> Raw:
 
 
 def _key(key: str) -> str:
-    from cxsdk.domain.raw import body_id
-
     clean = key.replace("\0", "")
     return clean if clean and len(clean) <= KEY_LIMIT else body_id(key.encode("utf-8", "surrogatepass"))
 
 
 def _has_webhook(plugin: Inbound) -> bool:
     return type(plugin).verify is not Inbound.verify
-
-
-async def _body(request: Request) -> bytes | None:
-    """The whole body, or None where it is longer than allowed; what is too long is not read to its end."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            return None
-    return bytes(body)
 
 
 def _raw_request(request: Request, body: bytes, public_url: str) -> RawRequest:
