@@ -37,6 +37,20 @@ OWNED: tuple[Table, ...] = (
 )  # fmt: skip
 
 
+# Built once: these are asked for every batch, and building a statement takes as long as running it.
+_IDS = bindparam("ids", expanding=True)
+_BY_IDS = select(customers).where(customers.c.id.in_(_IDS)).order_by(customers.c.id)
+_LOCKED = _BY_IDS.with_for_update(key_share=True)
+_IDENTITIES = (
+    select(identities)
+    .where(identities.c.customer_id.in_(_IDS))
+    .order_by(identities.c.confidence, identities.c.kind, identities.c.value)
+)
+_HOLDERS = select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
+    tuple_(identities.c.kind, identities.c.value).in_(bindparam("keys", expanding=True))
+)
+
+
 class LostRace(Exception):
     """Another worker decided who somebody is at the same moment: roll back and look again."""
 
@@ -82,10 +96,7 @@ class _Book:
     def of(cls, tx: Transaction, contacts: Sequence[Contact]) -> _Book:
         book = cls()
         keys = sorted({(i.kind, i.value) for contact in contacts for i in contact.identities})
-        columns = (identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence)
-        for kind, value, customer_id, confidence in tx.execute(
-            select(*columns).where(tuple_(identities.c.kind, identities.c.value).in_(keys))
-        ):
+        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, {"keys": keys}):
             book.holders.setdefault((kind, value), {})[customer_id] = Confidence(confidence)
         return book
 
@@ -171,10 +182,8 @@ def locked(store: Store, tx: Transaction, ids: Iterable[str]) -> dict[str, Row[A
     No two workers decide about the same customer at the same time; all lock in one order, so that no two lock each
     other out.
     """
-    query = select(customers).where(customers.c.id.in_(sorted(set(ids)))).order_by(customers.c.id)
-    if not store.is_sqlite:
-        query = query.with_for_update(key_share=True)
-    return {row.id: row for row in tx.execute(query)}
+    query = _BY_IDS if store.is_sqlite else _LOCKED
+    return {row.id: row for row in tx.execute(query, {"ids": sorted(set(ids))})}
 
 
 def current(tx: Transaction, customer_id: str) -> Row[Any] | None:
@@ -202,8 +211,7 @@ def find(tx: Transaction, who: str) -> Row[Any] | None:
 
 def person_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str | None]:
     """The CRM's id of each of these customers, or None where it does not know them."""
-    found = select(customers.c.id, customers.c.person_id).where(customers.c.id.in_(sorted(set(ids))))
-    return {row.id: row.person_id for row in tx.execute(found)}
+    return {row.id: row.person_id for row in tx.execute(_BY_IDS, {"ids": sorted(set(ids))})}
 
 
 def by_person(tx: Transaction, person_id: str) -> str | None:
@@ -215,8 +223,7 @@ def by_person(tx: Transaction, person_id: str) -> str | None:
 def identities_of(tx: Transaction, ids: Iterable[str]) -> dict[str, list[Identity]]:
     """The identities of each of these customers, known ones first."""
     found: dict[str, list[Identity]] = {}
-    query = select(identities).where(identities.c.customer_id.in_(sorted(set(ids))))
-    for row in tx.execute(query.order_by(identities.c.confidence, identities.c.kind, identities.c.value)):
+    for row in tx.execute(_IDENTITIES, {"ids": sorted(set(ids))}):
         identity = Identity(kind=row.kind, value=row.value, confidence=Confidence(row.confidence))
         found.setdefault(row.customer_id, []).append(identity)
     return found

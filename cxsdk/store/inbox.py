@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
 from sqlalchemy import delete, select, tuple_, update
 
@@ -37,36 +39,49 @@ def lane_of(account: str) -> str:
 
 
 def put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Stored]:
-    """Stores the new ones of these records; a record is new if no other of its account has its id."""
+    """Stores the new ones of these records; a record is new if no other of its account has its id.
+
+    What corrects a record that could not be understood is a record of its own, beside it.
+    """
+    outcomes = _put(store, tx, arrivals)
+    refused = [arrival for arrival, outcome in zip(arrivals, outcomes, strict=True) if outcome is Stored.CONFLICT]
+    dead = _quarantined(tx, refused) if refused else set()
+    corrections = [i for i, a in enumerate(arrivals) if outcomes[i] is Stored.CONFLICT and _key(a) in dead]
+    beside = _put(store, tx, [_beside(arrivals[i]) for i in corrections])
+    for i, outcome in zip(corrections, beside, strict=True):
+        outcomes[i] = outcome
+    return outcomes
+
+
+def _put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Stored]:
     if not arrivals:
         return []
-    arrivals = _beside_quarantined(tx, arrivals)
-    unique = {(a.account, a.raw.id): a for a in reversed(arrivals)}
+    unique = {_key(arrival): arrival for arrival in reversed(arrivals)}
     now = store.clock.now()
-    rows = [_row(arrival, now) for arrival in unique.values()]
-    insert = insert_for(store)(inbox).on_conflict_do_nothing().returning(inbox.c.account, inbox.c.event_key)
-    fresh = {(account, key) for account, key in tx.execute(insert, rows)}
+    # In one order, so that no two batches lock each other out
+    rows = [_row(arrival, now) for _, arrival in sorted(unique.items(), key=lambda item: item[0])]
+    fresh = {(account, key) for account, key in tx.execute(_insert(insert_for(store)), rows)}
     owes(tx, {lane_of(account) for account, _ in fresh})
     bodies = {key: unique[key].raw.body for key in fresh} | _bodies(tx, [key for key in unique if key not in fresh])
     return [_outcome(arrival, unique, fresh, bodies) for arrival in arrivals]
 
 
-def _beside_quarantined(tx: Transaction, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
-    """What corrects a record that could not be understood is a record of its own, beside it."""
-    keys = {(a.account, a.raw.id) for a in arrivals}
-    dead = select(inbox.c.account, inbox.c.event_key, inbox.c.body).where(inbox.c.state == DEAD)
-    found = {
-        (account, key): body
-        for account, key, body in tx.execute(dead.where(tuple_(inbox.c.account, inbox.c.event_key).in_(keys)))
-    }
-    if not found:
-        return arrivals
-    return [_beside(arrival, found.get((arrival.account, arrival.raw.id))) for arrival in arrivals]
+@cache
+def _insert(insert: Any) -> Any:
+    return insert(inbox).on_conflict_do_nothing().returning(inbox.c.account, inbox.c.event_key)
 
 
-def _beside(arrival: Arrival, quarantined: bytes | None) -> Arrival:
-    if quarantined is None or quarantined == arrival.raw.body:
-        return arrival
+def _key(arrival: Arrival) -> tuple[str, str]:
+    return arrival.account, arrival.raw.id
+
+
+def _quarantined(tx: Transaction, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
+    mine = tuple_(inbox.c.account, inbox.c.event_key).in_([_key(arrival) for arrival in arrivals])
+    dead = select(inbox.c.account, inbox.c.event_key).where(mine, inbox.c.state == DEAD)
+    return {(account, key) for account, key in tx.execute(dead)}
+
+
+def _beside(arrival: Arrival) -> Arrival:
     key = f"{arrival.raw.id[:160]} {body_id(arrival.raw.body)[:32]}"
     return Arrival(arrival.account, arrival.raw.model_copy(update={"id": key}))
 
@@ -99,7 +114,7 @@ def _outcome(
     fresh: set[tuple[str, str]],
     bodies: dict[tuple[str, str], bytes],
 ) -> Stored:
-    key = (arrival.account, arrival.raw.id)
+    key = _key(arrival)
     if key in fresh and unique[key] is arrival:
         return Stored.NEW
     return Stored.SAME if bodies.get(key) == arrival.raw.body else Stored.CONFLICT

@@ -15,6 +15,7 @@ from cxsdk.store.work import insert_for
 
 #: States in which it is still open whether a question is asked.
 PENDING = (InvitationState.SCHEDULED, InvitationState.HELD)
+_BY_IDS = select(invitations).where(invitations.c.id.in_(bindparam("ids", expanding=True)))
 #: States that do not count towards a budget: nothing reached the customer.
 NOT_ASKED = (InvitationState.SKIPPED, InvitationState.FAILED)
 
@@ -44,7 +45,7 @@ def settle(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
     """These invitations by id."""
-    return {row.id: row for row in tx.execute(select(invitations).where(invitations.c.id.in_(list(ids))))}
+    return {row.id: row for row in tx.execute(_BY_IDS, {"ids": list(ids)})}
 
 
 def by_token(tx: Transaction, token: str) -> Row[Any] | None:

@@ -1,0 +1,165 @@
+"""The pages tell what the code has: every hook, error, text, setting and command, and what they show runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from cxsdk import CX, FollowUp, Loyalty, Plugin, PostPurchase
+from cxsdk.cli.group import COMMANDS
+from cxsdk.domain.settings import Settings
+from cxsdk.domain.texts import text_ids
+from cxsdk.errors import CxsdkError, all_errors
+from cxsdk.hooks import specs
+from cxsdk.policy.rules import Budgets
+from tests.project.tree import PACKAGES, PLUGINS, ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+PROSE = [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES]
+HOOKS = [name for name, value in vars(specs).items() if hasattr(value, "cxsdk_spec")]
+#: Servers that speak foreign protocols for tests and the demo have codes of those protocols.
+SHIPPED = [
+    path
+    for package in PACKAGES
+    for path in package.rglob("*.py")
+    if not {"testing", "demo"} & set(path.relative_to(ROOT).parts)
+]
+PROGRAM = re.compile(r"^<!-- run -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_what_is_made_of_the_code_is_fresh() -> None:
+    check = [sys.executable, str(DOCS / "generate.py"), "--check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stale_page_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(DOCS))
+    generate = import_module("generate")
+    monkeypatch.delitem(sys.modules, "generate")
+    stale = page("hooks.md").replace("def filter_message(", "def filter_letter(")
+    assert generate.fresh(DOCS / "hooks.md") == page("hooks.md") != stale
+    assert generate._PART.sub(generate._part, stale) == page("hooks.md")
+
+
+# -- everything is documented
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_is_documented_with_its_signature(hook: str) -> None:
+    assert f"### {hook}\n\n```python\ndef {hook}(" in page("hooks.md")
+
+
+def test_every_hook_has_a_test_of_its_own() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = {name for source in sources for name in re.findall(r"^def (test_hook_\w+)\(", source, re.MULTILINE)}
+    assert tests == {f"test_hook_{hook}" for hook in HOOKS}
+
+
+@pytest.mark.parametrize("error", [e for e in all_errors() if e.__module__ == "cxsdk.errors"])
+def test_an_error_is_documented_with_its_code(error: type[CxsdkError]) -> None:
+    assert f"| `{error.__name__}` | `{error.code}` |" in page("errors.md")
+
+
+def test_every_code_in_the_code_is_documented() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in SHIPPED)
+    codes = {code for source in sources for code in re.findall(r"""\bcode ?= ?["']([a-z_0-9]+)["']""", source)}
+    told = page("errors.md")
+    assert len(codes) > 50
+    assert {code for code in codes if f"| `{code}` |" not in told} == set()
+
+
+def test_every_code_says_what_to_make_of_it() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| [^|]+ \| (.*?) \| [^|]*\|$", page("errors.md").partition("## The codes")[2], re.MULTILINE
+    )
+    assert len(rows) > 50
+    assert [code for code, words in rows if not re.search("[a-z]{2}", words)] == []
+
+
+def test_every_text_is_documented() -> None:
+    told = page("texts.md")
+    assert [id for id in text_ids() if f"| `{id}` |" not in told] == []
+
+
+def _bundled() -> Iterator[type[Settings]]:
+    for package in PLUGINS:
+        module = import_module(package.name)
+        classes = (getattr(module, name) for name in module.__all__)
+        yield from (cls for cls in classes if isinstance(cls, type) and issubclass(cls, Plugin))
+
+
+@pytest.mark.parametrize("model", [CX, PostPurchase, Loyalty, FollowUp, Budgets, *_bundled()])
+def test_every_setting_is_documented(model: type[Settings]) -> None:
+    section = re.search(rf"^##+ {model.__name__}\n(.*?)(?=^##|\Z)", page("settings.md"), re.DOTALL | re.MULTILINE)
+    assert section is not None
+    assert [name for name in model.model_fields if f"| `{name}` |" not in section[1]] == []
+
+
+def _commands(path: str, command: click.Command) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield path
+    else:
+        for name, inner in command.commands.items():
+            yield from _commands(f"{path} {name}", inner)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_documented(name: str) -> None:
+    paths = _commands(f"cxsdk {name}", import_module(COMMANDS[name]).command)
+    assert [path for path in paths if f"## {path}\n\n```text\nUsage: {path} " not in page("cli.md")] == []
+
+
+# -- the pages hold together
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_a_page_is_on_the_map(path: Path) -> None:
+    assert path.name == "index.md" or f"({path.relative_to(DOCS)})" in page("index.md")
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_link_leads_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    targets = [(path.parent / link.partition("#")[0], link.partition("#")[2]) for link in links]
+    assert [str(target) for target, anchor in targets if not _has(target, anchor)] == []
+
+
+def _has(target: Path, anchor: str) -> bool:
+    if not target.is_file():
+        return target.is_dir()
+    headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return not anchor or anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def _programs() -> Iterator[tuple[str, str]]:
+    for path in PROSE:
+        for number, program in enumerate(PROGRAM.findall(path.read_text(encoding="utf-8")), 1):
+            yield f"{path.relative_to(ROOT)}:{number}", program
+
+
+@pytest.mark.parametrize(("place", "program"), [pytest.param(*each, id=each[0]) for each in _programs()])
+def test_a_program_on_a_page_runs(place: str, program: str, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(program, encoding="utf-8")
+    secrets = dict.fromkeys(re.findall(r'Secret\.env\("(\w+)"\)', program), "123456:sample-value")
+    run = [sys.executable, "-W", "error", str(script)]
+    done = subprocess.run(run, cwd=tmp_path, env=os.environ | secrets, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_pages_have_programs() -> None:
+    assert len(list(_programs())) >= 8
