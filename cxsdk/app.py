@@ -20,12 +20,12 @@ from cxsdk.domain.rules import FollowUp, Loyalty, PostPurchase, SurveyRule
 from cxsdk.domain.secret import Secret
 from cxsdk.domain.settings import Settings
 from cxsdk.domain.texts import check_overrides
+from cxsdk.domain.zones import TimeZone
 from cxsdk.errors import ConfigurationError
 from cxsdk.hooks import Hooks
 from cxsdk.journeys.runtime import LEASE, Policy, Runtime
 from cxsdk.observe import redact_url, register_secrets
 from cxsdk.policy.rules import Budgets
-from cxsdk.domain.zones import TimeZone
 from cxsdk.store import Store, schema
 from cxsdk.store.inbox import KEEP_RAW
 from cxsdk.store.tables import keys
@@ -89,6 +89,47 @@ class CX(Settings):
             if name == API_ACCOUNT:
                 raise ConfigurationError(
                     f"The name {name!r} is cxsdk's own.", path="CX", cure='Choose another name="…".', code="name_taken"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_ask(self) -> CX:
+        if not self.surveys:
+            return self
+        if not self.survey_providers:
+            raise ConfigurationError(
+                "Surveys need somewhere to be answered.",
+                path="CX.survey_providers",
+                cure="Give survey_providers=[HostedSurvey()].",
+                code="survey_provider_missing",
+            )
+        if not any(channel.reaches and channel.supports("send") for channel in self.channels):
+            raise ConfigurationError(
+                "Surveys need a channel that can send.",
+                path="CX.channels",
+                cure="Give one, such as Email(...).",
+                code="channel_missing",
+            )
+        for kind, times in Counter(rule.kind for rule in self.surveys).items():
+            if times > 1:
+                raise ConfigurationError(
+                    f"Two rules ask for {kind}.",
+                    path="CX.surveys",
+                    cure="Keep one of them.",
+                    code="survey_rule_doubled",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_look_up(self) -> CX:
+        accounts: tuple[CRM | Channel, ...] = (self.crm, *self.channels)
+        for plugin in accounts:
+            if plugin.duplicates == "lookup" and not plugin.supports("find_written"):
+                raise ConfigurationError(
+                    f"{type(plugin).__name__} says that it looks up what it wrote, and cannot.",
+                    path=f"{type(plugin).__name__}.find_written",
+                    cure='Write find_written, or say duplicates = "none".',
+                    code="plugin_incomplete",
                 )
         return self
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from cxsdk.capabilities import Plugin
+from cxsdk.capabilities.context import VALUE_LIMIT
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.secret import Secret
 from cxsdk.http import Session
@@ -17,9 +18,6 @@ from cxsdk.store import Store
 from cxsdk.store.tables import plugin_state
 from cxsdk.store.work import insert_for
 from cxsdk.webhooks.links import LinkSigner
-
-#: The largest value that an account may keep, in characters.
-VALUE_LIMIT = 65_536
 
 
 class AccountState:
@@ -37,8 +35,8 @@ class AccountState:
 
     def put(self, key: str, value: str) -> None:
         """Keeps a value of at most 64 kB."""
-        if len(value) > VALUE_LIMIT:
-            raise ValueError(f"A value of the account's state holds at most {VALUE_LIMIT} characters.")
+        if len(value.encode()) > VALUE_LIMIT:
+            raise ValueError(f"A value of the account's state holds at most {VALUE_LIMIT} bytes.")
         insert = insert_for(self._store)(plugin_state).values(account=self._account, key=key, value=value)
         with self._store.write() as tx:
             tx.execute(

@@ -35,6 +35,10 @@ class Http(Protocol):
         """The whole ``requests.Response``, for headers and bodies that are not JSON; raises the same errors."""
 
 
+#: The largest value that an account may keep, in bytes of UTF-8.
+VALUE_LIMIT = 65_536
+
+
 class KeyValue(Protocol):
     """A small store of the account's own, kept across restarts and shared by all processes."""
 
@@ -52,6 +56,7 @@ class Context(Protocol):
     clock: Clock
     #: A structlog logger that already knows the account.
     log: Any
+
     @property
     def state(self) -> KeyValue:
         """A small store of the account's own."""

@@ -72,4 +72,6 @@ class Plugin(Settings, ABC):
     @classmethod
     def supports(cls, method: str) -> bool:
         """Whether a subclass overrides this optional method."""
-        return any(method in base.__dict__ for base in cls.__mro__ if base.__module__.split(".")[0] != "cxsdk")
+        return any(
+            method in base.__dict__ for base in cls.__mro__ if not base.__module__.startswith("cxsdk.capabilities")
+        )

@@ -14,6 +14,9 @@ from pydantic import Field
 from cxsdk.domain.values import Value
 from cxsdk.errors import BadInput
 
+#: Headers kept with a webhook's record: what parsers need, and nothing that could be a secret.
+KEPT_HEADERS = ("content-type", "user-agent")
+
 
 class Headers(Mapping[str, str]):
     """HTTP headers, looked up without regard to case."""
@@ -38,6 +41,10 @@ class Request(Value):
     url: str = ""
     headers: Mapping[str, str] = Field(default_factory=dict)
     body: bytes = b""
+
+    def kept_headers(self) -> dict[str, str]:
+        """Those of the headers that stay with the record."""
+        return {name: value for name in KEPT_HEADERS if (value := self.header(name))}
 
     def header(self, name: str, default: str = "") -> str:
         """One header's value, whatever its case."""

@@ -22,6 +22,9 @@ class Hooks:
     def __init__(self, manager: pluggy.PluginManager, found: Sequence[Found]) -> None:
         self._manager = manager
         self.found = tuple(found)
+        for plugin in self.found:
+            if plugin.problem:
+                logger("cxsdk.hooks").warning("plugin_broken", plugin=plugin.name, problem=plugin.problem)
 
     @classmethod
     def load(cls, extra: Sequence[tuple[str, Any]] = ()) -> Hooks:
@@ -96,7 +99,7 @@ class Hooks:
 
     def _implementations(self, hook: str) -> list[pluggy.HookImpl]:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        return list(caller.get_hookimpls())
+        return list(reversed(caller.get_hookimpls()))  # pluggy keeps the last to be asked first
 
 
 def _call(function: Callable[..., Any], names: Sequence[str], arguments: Mapping[str, Any]) -> Any:

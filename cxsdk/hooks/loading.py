@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -15,6 +14,8 @@ from cxsdk.errors import PluginBug
 from cxsdk.hooks import specs
 
 GROUP = "cxsdk.plugins"
+#: The longest name of a plugin, in characters: it names a lane of rows.
+NAME_LIMIT = 35
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint) -> Found:
 
 
 def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Found) -> Found:
+    if manager.has_plugin(name):
+        return _broken(about, f"Another plugin is called {name!r}; one of them must be renamed.")
+    if len(name) > NAME_LIMIT:
+        return _broken(about, f"Its name is longer than {NAME_LIMIT} characters.")
     try:
         _refuse_odd_implementations(manager, plugin)
         manager.register(plugin, name=name)
@@ -86,8 +91,3 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
 
 def _broken(about: Found, problem: str) -> Found:
     return Found(about.name, about.distribution, about.version, problem)
-
-
-def is_module(plugin: Any) -> bool:
-    """Whether a registered plugin is a whole module."""
-    return isinstance(plugin, ModuleType)

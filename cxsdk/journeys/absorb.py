@@ -58,7 +58,7 @@ def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
             if not isinstance(fact, get_args(Fact)):
                 raise PluginBug(f"parse returned {type(fact).__name__}, which is not a fact.")
     except BadInput as error:
-        return Parsed(row, problem=f"{error.code}: {error.field + ' ' if error.field else ''}{error}")
+        return Parsed(row, problem=_told(error))
     except Exception as error:  # any other error is the plugin's; the record is kept and can be replayed
         logger("cxsdk.inbox").error("parse_failed", account=account, row=row.id, kind=type(error).__name__)
         return Parsed(row, problem=f"The plugin failed on it: {type(error).__name__}: {error}")
@@ -74,6 +74,10 @@ def _fold(runtime: Runtime, account: str, batch: Sequence[Parsed]) -> None:
             continue
         except StoreUnavailable:
             raise
+        except BadInput as error:
+            if len(batch) == 1:
+                return _fold_together(runtime, account, [Parsed(batch[0].row, problem=_told(error))])
+            break
         except Exception as error:  # a defect of ours or of the plugin's values: found by folding them apart
             if len(batch) == 1:
                 logger("cxsdk.inbox").exception("fold_failed", account=account, row=batch[0].row.id)
@@ -99,6 +103,10 @@ def _fold_together(runtime: Runtime, account: str, batch: Sequence[Parsed]) -> N
         for parsed in batch:
             if parsed.row.id in ours and parsed.problem:
                 inbox.set_aside(tx, parsed.row.id, parsed.problem)
+
+
+def _told(error: BadInput) -> str:
+    return f"{error.code}: {error.field} {error}" if error.field else f"{error.code}: {error}"
 
 
 def _owner(ids: set[str]) -> str | None:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from cxsdk.capabilities import CRM
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.identity import Agent
-from cxsdk.errors import CxsdkError
 from cxsdk.observe import logger
 
 #: How long the CRM's list of agents is believed before it is asked again.
@@ -36,7 +35,7 @@ class AgentBook:
             self._fetched_at = now
             try:
                 self._names = {name: agent.id for agent in self._crm.agents() for name in _names(agent)}
-            except CxsdkError as error:  # contacts are logged without an agent rather than not at all
+            except Exception as error:  # contacts are logged without an agent rather than not at all
                 logger("cxsdk.agents").warning("agents_not_fetched", account=self._crm.name, error=str(error))
 
     def id_of(self, said: str | None) -> str | None:

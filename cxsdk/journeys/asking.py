@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,11 +21,8 @@ from cxsdk.policy.surveys import decide
 from cxsdk.policy.zones import zone_of
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.outbox import OutKind, Owed
-from cxsdk.store.tables import due
-from cxsdk.store.work import Claim, claim, finish_due, schedule, schedule_all
+from cxsdk.store.work import schedule, schedule_all
 
-#: How many invitations one worker decides on at once.
-BATCH = 200
 #: The kind of the question that closes a case.
 CLOSING_KIND = "closing"
 
@@ -41,20 +38,14 @@ class _People:
     automatic: dict[str, list[datetime]] = field(default_factory=dict)
 
 
-def ask_what_is_due(runtime: Runtime) -> None:
-    """Works off one claim of the invitations to be looked at: asks, holds, skips, or lets run out."""
-    with runtime.store.write() as tx:
-        rows = claim(runtime.store, tx, due, LANE, BATCH, runtime.lease)
-        found = invitations.by_ids(tx, [row.key for row in rows])
-        people = _people(runtime, tx, {i.customer_id for i in found.values()})
-        found = invitations.by_ids(tx, found)  # again: locked by their customers now
-        finish_due(tx, [Claim(row.id, row.fence) for row in rows])
-        verdicts = _Verdicts()
-        for invitation in sorted(found.values(), key=lambda i: (i.not_before, i.id)):
-            _look_at(runtime, tx, invitation, people, verdicts)
-        verdicts.write(runtime, tx)
-    if len(rows) == BATCH:
-        runtime.doorbell.ring([LANE])
+def ask(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> None:
+    """Looks at invitations whose time has come: asks, holds, skips, or lets them run out."""
+    people = _people(runtime, tx, {i.customer_id for i in invitations.by_ids(tx, ids).values()})
+    found = invitations.by_ids(tx, ids)  # read when their customers are locked
+    verdicts = _Verdicts()
+    for invitation in sorted(found.values(), key=lambda i: (i.not_before, i.id)):
+        _look_at(runtime, tx, invitation, people, verdicts)
+    verdicts.write(runtime, tx)
 
 
 @dataclass

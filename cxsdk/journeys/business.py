@@ -13,7 +13,7 @@ from cxsdk.domain.ids import stable_id
 from cxsdk.domain.rules import SurveyRule
 from cxsdk.domain.survey import InvitationState
 from cxsdk.journeys.runtime import Runtime
-from cxsdk.store import Transaction, customers, decisions, invitations
+from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.customers import Contact
 from cxsdk.store.tables import events
 from cxsdk.store.work import insert_for, schedule, schedule_all, unschedule
@@ -87,6 +87,8 @@ def _bring_all_up_to_date(runtime: Runtime, tx: Transaction, owners: set[str]) -
     for owner in sorted(set(tx.scalars(concerned))):
         for invitation in invitations.pending(tx, owner):
             _bring_up_to_date(runtime, tx, invitation)
+        for invitation in invitations.on_their_way(tx, owner):
+            _take_back(runtime, tx, invitation)
 
 
 def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:
@@ -100,6 +102,13 @@ def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -
     anchors = [event.at for event in related if rule is not None and event.kind in rule.anchors]
     if rule is not None and anchors:
         _move(runtime, tx, invitation, rule, max(anchors))
+
+
+def _take_back(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:
+    """A message that no call may have sent yet does not go out for what was taken back."""
+    back = next((TAKEN_BACK[EventKind(e.kind)] for e in _related(tx, invitation) if e.kind in TAKEN_BACK), None)
+    if back and outbox.cancel_messages(tx, invitation.customer_id, back, invitation_id=invitation.id):
+        skip(runtime, tx, invitation, "cancelled", back, f"What it asks about was {back}.")
 
 
 def _move(runtime: Runtime, tx: Transaction, invitation: Row[Any], rule: SurveyRule, anchor: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,14 +20,12 @@ from cxsdk.journeys.business import LANE, skip
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.told import tell
 from cxsdk.policy.cases import CaseEvent, Follow, after
+from cxsdk.policy.promises import Promise
 from cxsdk.store import Transaction, cases, customers, decisions, invitations
-from cxsdk.store.tables import due
-from cxsdk.store.work import Claim, claim, finish_due, schedule, unschedule
+from cxsdk.store.work import schedule, unschedule
 
 #: The lane of promises whose time is over, and of cases whose closing question nobody answered.
 PROMISE_LANE, CASE_LANE = "due:promise", "due:case"
-#: How many of either one worker looks at together.
-BATCH = 200
 
 
 def unhappy(
@@ -106,34 +104,27 @@ def contacted(runtime: Runtime, tx: Transaction, customer_id: str, at: datetime)
 
 def closing_answered(runtime: Runtime, tx: Transaction, invitation: Row[Any], answer: Answer) -> None:
     """The customer says whether it is solved; what they say of another round of the case changes nothing."""
-    case = cases.latest(tx, invitation.customer_id)
+    asked_of = (case for case in cases.of_customer(tx, invitation.customer_id) if invitation.id == _closing_id(case))
+    case = next(asked_of, None)
     solved = answer.answers.get("solved")
-    if case is not None and solved is not None and invitation.id == _closing_id(case):
+    if case is not None and solved is not None:
         step(runtime, tx, case, CaseEvent.CONFIRMED if solved else CaseEvent.DENIED, runtime.clock.now())
 
 
-def close_unanswered(runtime: Runtime) -> None:
+def close_unanswered(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> None:
     """Closes cases whose closing question nobody answered in time."""
-    with runtime.store.write() as tx:
-        rows = claim(runtime.store, tx, due, CASE_LANE, BATCH, runtime.lease)
-        finish_due(tx, [Claim(row.id, row.fence) for row in rows])
-        found = [case for row in rows if (case := cases.get(tx, row.key)) is not None]
-        customers.locked(runtime.store, tx, [case.customer_id for case in found])
-        for case in found:
-            step(runtime, tx, cases.get(tx, case.id), CaseEvent.UNANSWERED, runtime.clock.now())
+    found = cases.by_ids(tx, ids)
+    customers.locked(runtime.store, tx, [case.customer_id for case in found])
+    for case in cases.by_ids(tx, ids):
+        step(runtime, tx, case, CaseEvent.UNANSWERED, runtime.clock.now())
 
 
-def break_promises(runtime: Runtime) -> None:
+def break_promises(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> None:
     """Promises whose time is over and that nobody kept are broken: the task turns urgent, plugins are told."""
-    now = runtime.clock.now()
-    with runtime.store.write() as tx:
-        rows = claim(runtime.store, tx, due, PROMISE_LANE, BATCH, runtime.lease)
-        finish_due(tx, [Claim(row.id, row.fence) for row in rows])
-        for row in rows:
-            promise = cases.promise_by_id(tx, row.key)
-            if promise is not None and promise.kept_at is None and promise.broken_at is None:
-                customers.locked(runtime.store, tx, [promise.customer_id])
-                _break(runtime, tx, promise, now)
+    customers.locked(runtime.store, tx, [promise.customer_id for promise in cases.promises_by_ids(tx, ids)])
+    for promise in cases.promises_by_ids(tx, ids):
+        if promise.kept_at is None and promise.broken_at is None:
+            _break(runtime, tx, promise, runtime.clock.now())
 
 
 def _break(runtime: Runtime, tx: Transaction, promise: Any, now: datetime) -> None:
@@ -163,12 +154,13 @@ def make_promise(
 ) -> str:  # fmt: skip
     """Promises something to a customer, once for its key, and starts the clock."""
     promise_id = stable_id("promise", kind, key)
+    promise = Promise.made(kind, at, within)
     row = {
         "id": promise_id, "customer_id": customer_id, "case_id": case_id, "kind": kind.value,
-        "made_at": at, "due_at": at + within,
+        "made_at": promise.made_at, "due_at": promise.due_at,
     }  # fmt: skip
     if cases.promise(runtime.store, tx, row):
-        schedule(tx, runtime.store, PROMISE_LANE, promise_id, at + within + timedelta(microseconds=1))
+        schedule(tx, runtime.store, PROMISE_LANE, promise_id, promise.late_from)
     return promise_id
 
 

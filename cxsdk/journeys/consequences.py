@@ -70,7 +70,12 @@ def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
     """A missed call is returned within minutes (source M); while one is owed, another one adds nothing."""
     contact = known.interaction
     owed = cases.unkept(tx, [known.customer_id], [PromiseKind.CALL_BACK])
-    if owed or not contact.customer or contact.ended_at is None or _is_history(runtime, contact.ended_at):
+    if (
+        any(cases.open_task(tx, promise_id=promise.id) for promise in owed)
+        or not contact.customer
+        or contact.ended_at is None
+        or _is_history(runtime, contact.ended_at)
+    ):
         return
     within = runtime.policy.follow_up.call_back_within
     at = contact.ended_at

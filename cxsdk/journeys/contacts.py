@@ -20,9 +20,8 @@ from cxsdk.store import Transaction, customers, interactions, outbox
 from cxsdk.store.customers import Contact, LostRace
 from cxsdk.store.interactions import Known
 from cxsdk.store.outbox import OutKind
-from cxsdk.store.tables import due
 from cxsdk.store.tables import interactions as table
-from cxsdk.store.work import Claim, claim, finish_due, schedule, unschedule
+from cxsdk.store.work import schedule, unschedule
 
 #: Calls that nobody has ended are looked at when they have been silent for long enough.
 CALL_LANE = "due:call"
@@ -69,15 +68,11 @@ def log_contacts(runtime: Runtime, tx: Transaction, contacts: Sequence[Known]) -
     outbox.owe(runtime.store, tx, [entry_for(known, crm, waits=known.customer_id in waiting) for known in contacts])
 
 
-def log_silent_calls(runtime: Runtime) -> None:
+def log_silent_calls(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> None:
     """Logs calls that have been silent for long, as they stand."""
-    with runtime.store.write() as tx:
-        rows = claim(runtime.store, tx, due, CALL_LANE, 200, runtime.lease)
-        found = select(table).where(table.c.id.in_([row.key for row in rows]))
-        silent = [interactions.known_from(row, Kind.CALL) for row in tx.execute(found)]
-        customers.locked(runtime.store, tx, [known.customer_id for known in silent])
-        log_contacts(runtime, tx, silent)
-        finish_due(tx, [Claim(row.id, row.fence) for row in rows])
+    found = select(table).where(table.c.id.in_(ids))
+    customers.locked(runtime.store, tx, [row.customer_id for row in tx.execute(found)])
+    log_contacts(runtime, tx, [interactions.known_from(row, Kind.CALL) for row in tx.execute(found)])
 
 
 def _begun(id: str, account: str, facts: Sequence[InteractionFact], default: Kind) -> Known:

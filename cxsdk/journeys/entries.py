@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from cxsdk.domain.interaction import TEXT_LIMIT, Direction, Interaction, Kind
 from cxsdk.domain.outward import LogEntry, Receipt
 from cxsdk.errors import Rejected
-from cxsdk.journeys.outward import Desk, Finished
+from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.told import tell
 from cxsdk.store import Transaction, customers
@@ -68,6 +68,7 @@ class EntryDesk(Desk):
         crm = runtime.crm
         self.duplicates, self.lookup_lag = crm.duplicates, crm.lookup_lag
         self.batch_size, self.deadline_s = crm.batch_size, crm.deadline_s
+        self.updates = crm.updates_entries
 
     def prepare(self) -> None:
         """Agents are named by the CRM's ids."""

@@ -11,6 +11,7 @@ from cxsdk.domain.facts import PersonErased
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers
 from cxsdk.store.tables import (
+    DEAD,
     cases,
     decisions,
     due,
@@ -53,7 +54,17 @@ def forget(tx: Transaction, customer_id: str) -> None:
     tx.execute(delete(due).where(due.c.key.in_(owed)))
     anonymous: dict[str, Any] = {"customer_id": None, "answers": {}, "parts": [], "case_id": None}
     tx.execute(update(responses).where(responses.c.customer_id.in_(everyone)).values(anonymous))
+    quarantined = _quarantined(tx, everyone)  # found by the identities that go next
     for table in (outbox, interactions, events, invitations, cases, promises, tasks, decisions, identities):
         tx.execute(delete(table).where(table.c.customer_id.in_(everyone)))
     tx.execute(delete(inbox).where(or_(inbox.c.customer_id.in_(everyone), inbox.c.customer_id == "*")))
+    tx.execute(delete(inbox).where(inbox.c.id.in_(quarantined)))
     tx.execute(delete(customers_table).where(customers_table.c.id.in_(everyone)))
+
+
+def _quarantined(tx: Transaction, everyone: Sequence[str]) -> list[int]:
+    """Records that nobody understood and that name one of these people all the same."""
+    values = tx.scalars(select(identities.c.value).where(identities.c.customer_id.in_(everyone)))
+    needles = [value.lower().lstrip("+").encode() for value in values]
+    unknown = select(inbox.c.id, inbox.c.body).where(inbox.c.state == DEAD, inbox.c.customer_id.is_(None))
+    return [id for id, body in tx.execute(unknown) if any(needle in body.lower() for needle in needles)]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cxsdk.errors import StoreUnavailable
 from cxsdk.journeys import asking, business, cases, contacts
 from cxsdk.journeys.absorb import absorb
+from cxsdk.journeys.due import Look, look_at
 from cxsdk.journeys.entries import EntryDesk
 from cxsdk.journeys.messages import MessageDesk
 from cxsdk.journeys.outward import Desk, deliver
@@ -27,9 +28,9 @@ DESKS: dict[str, Callable[[Runtime, str], Desk]] = {
 }
 
 #: The journey of each lane of due rows.
-DUE: dict[str, Callable[[Runtime], None]] = {
+DUE: dict[str, Look] = {
     contacts.CALL_LANE: contacts.log_silent_calls,
-    business.LANE: asking.ask_what_is_due,
+    business.LANE: asking.ask,
     cases.PROMISE_LANE: cases.break_promises,
     cases.CASE_LANE: cases.close_unanswered,
 }
@@ -51,7 +52,7 @@ def _work(runtime: Runtime, lane: str) -> None:
     if table == "inbox":
         absorb(runtime, lane)
     elif table == "due" and lane in DUE:
-        DUE[lane](runtime)
+        look_at(runtime, lane, DUE[lane])
     elif table == "outbox":
         account, _, kind = rest.rpartition(":")
         known = account == runtime.crm.name or account in runtime.channels or kind == OutKind.HOOK

@@ -111,10 +111,11 @@ class MessageDesk(Desk):
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """An invitation that could not be sent has failed, with the reason."""
         if "invitation" in row.body:
-            invitations.change(tx, [row.subject_id], state=InvitationState.FAILED.value, reason="not_sent")
+            reason_code = "outcome_unknown" if reason == "outcome_unknown" else "not_sent"
+            invitations.change(tx, [row.subject_id], state=InvitationState.FAILED.value, reason=reason_code)
             decisions.note(
                 self.runtime.store, tx, row.customer_id, "invitation", row.subject_id,
-                rule="channel", verdict="fail", reason="not_sent", text=f"{self.account}: {reason}",
+                rule="channel", verdict="fail", reason=reason_code, text=f"{self.account}: {reason}",
             )  # fmt: skip
 
 

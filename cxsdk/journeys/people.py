@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, select, update
+from sqlalchemy import ColumnElement, Row, and_, select, update
 
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
 from cxsdk.errors import PluginBug, Rejected
-from cxsdk.journeys.outward import Desk, Finished
+from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
+from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind, Owed
-from cxsdk.store.tables import DEAD, WAITING
+from cxsdk.store.tables import DEAD, OWED, WAITING
 from cxsdk.store.tables import customers as customers_table
 from cxsdk.store.tables import outbox as outbox_table
+from cxsdk.store.work import reason_of
 
 
 def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> set[str]:
@@ -29,7 +31,24 @@ def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> s
     )
     waiting = set(tx.scalars(unknown))
     outbox.owe(store, tx, [Owed(crm, OutKind.PERSON, id, {}, customer_id=id) for id in sorted(waiting)])
+    _owe_again(store, tx, _person_rows(crm, waiting))
     return waiting
+
+
+def _person_rows(crm: str, ids: Iterable[str]) -> ColumnElement[bool]:
+    table = outbox_table.c
+    return and_(table.account == crm, table.kind == OutKind.PERSON.value, table.key.in_(sorted(ids)))
+
+
+def _owe_again(store: Store, tx: Transaction, rows: ColumnElement[bool]) -> None:
+    """What was set aside is tried once more now that there is news: nothing waits for a row that nobody works on."""
+    again = update(outbox_table).where(rows, outbox_table.c.state == DEAD)
+    values = {"state": OWED, "attempts": 0, "next_at": store.now, "reason": None}
+    owes(tx, set(tx.scalars(again.values(values).returning(outbox_table.c.lane))))
+
+
+#: How the reason begins for which what waited for a person was set aside.
+_REFUSED = "Their person was refused: "
 
 
 class PersonDesk(Desk):
@@ -63,6 +82,7 @@ class PersonDesk(Desk):
                 raise PluginBug(f"{self.account} accepted a person without an id.")
             else:
                 yield receipt
+        yield from created  # to its end: it may have something to finish, or more receipts than it should
 
     def _find(self, people: Sequence[Person]) -> list[str | None]:
         # An identity that is only perhaps theirs must not put a contact on somebody else's card.
@@ -81,12 +101,14 @@ class PersonDesk(Desk):
     def done(self, tx: Transaction, finished: Finished) -> None:
         """Links the customers; where the CRM knows another one of ours under the same id, the two are one."""
         store = self.runtime.store
-        made = {row.customer_id: receipt for row, receipt in finished}
+        receipts = {row.id: receipt for row, receipt in finished}
+        made = {owner: receipts[id] for id, owner in _owners(tx, receipts).items()}
         rows = customers.locked(store, tx, made)
-        # Whoever was merged away meanwhile needs no person of their own, nor does who has one by now.
-        new = {id: made[id] for id, row in rows.items() if row.merged_into is None and row.person_id is None}
+        new = {id: made[id] for id, row in rows.items() if row.person_id is None}
         same = customers.by_persons(tx, [str(receipt.id) for receipt in new.values()])
         customers.link(tx, {id: str(receipt.id) for id, receipt in new.items()})
+        waited = outbox_table.c.customer_id.in_(list(new)) & outbox_table.c.reason.startswith(_REFUSED)
+        _owe_again(store, tx, waited)
         decisions.note_all(store, tx, [self._linked(id, receipt) for id, receipt in new.items()])
         for id, receipt in new.items():
             if (other := same.setdefault(str(receipt.id), id)) != id:
@@ -99,9 +121,15 @@ class PersonDesk(Desk):
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """Without their person, the entries that waited cannot be logged: they are set aside with it."""
-        waiting = and_(outbox_table.c.customer_id == row.customer_id, outbox_table.c.state == WAITING)
-        why = f"Their person was refused: {reason}"[:2000]
-        tx.execute(update(outbox_table).where(waiting).values(state=DEAD, reason=why))
+        waiting = and_(outbox_table.c.customer_id == _owners(tx, [row.id])[row.id], outbox_table.c.state == WAITING)
+        values = {"state": DEAD, "reason": reason_of(f"{_REFUSED}{reason}")}
+        tx.execute(update(outbox_table).where(waiting).values(values))
+
+
+def _owners(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
+    """Whose these rows are by now: two customers may have become one while a call was under way."""
+    query = select(outbox_table.c.id, outbox_table.c.customer_id).where(outbox_table.c.id.in_(list(ids)))
+    return {row.id: row.customer_id for row in tx.execute(query)}
 
 
 def _person(key: str, about: Row[Any], identities: Sequence[Identity]) -> Person:

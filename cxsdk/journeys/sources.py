@@ -99,9 +99,9 @@ def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:
         for raw in page.items
     ]
     with runtime.store.write() as tx:
-        inbox.put(runtime.store, tx, arrivals)
+        outcomes = inbox.put(runtime.store, tx, arrivals)
         _move_cursor(runtime, tx, source, fence, page.cursor)
-    return len(arrivals)
+    return outcomes.count(inbox.Stored.NEW)
 
 
 def _move_cursor(runtime: Runtime, tx: Transaction, source: Source, fence: int, cursor: str | None) -> None:

@@ -14,6 +14,9 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, outbox
 from cxsdk.store.outbox import OutKind, Owed
 
+#: Before a plugin's name in its hook lane: an account of the same name rests for itself.
+PREFIX = "hook-"
+
 
 def tell(runtime: Runtime, tx: Transaction, hook: str, about: str, arguments: Mapping[str, Any]) -> None:
     """Owes an ``on_`` hook to each plugin that implements it; ``about`` makes it the same event when owed twice."""
@@ -21,7 +24,7 @@ def tell(runtime: Runtime, tx: Transaction, hook: str, about: str, arguments: Ma
     listeners = runtime.hooks.listeners(hook)
     if listeners:
         key = stable_id(hook, about)
-        outbox.owe(runtime.store, tx, [Owed(plugin, OutKind.HOOK, key, body) for plugin in listeners])
+        outbox.owe(runtime.store, tx, [Owed(f"{PREFIX}{plugin}", OutKind.HOOK, key, body) for plugin in listeners])
 
 
 class HookDesk(Desk):
@@ -34,7 +37,7 @@ class HookDesk(Desk):
     def call(self, values: Sequence[Mapping[str, Any]]) -> Iterator[Receipt]:
         """Calls the hook of the plugin after which the lane is named."""
         for value in values:
-            self.runtime.hooks.tell(self.account, value["hook"], value["arguments"])
+            self.runtime.hooks.tell(self.account.removeprefix(PREFIX), value["hook"], value["arguments"])
             yield Receipt.accepted()
 
     def done(self, tx: Transaction, finished: Finished) -> None:

@@ -9,15 +9,11 @@ answer; and a request to be contacted starts a contact promise where none runs, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
 from cxsdk.domain.case import CaseState
 from cxsdk.domain.values import Value
-
-#: A closing survey that has no answer after this time closes the case, unconfirmed.
-UNANSWERED_AFTER = timedelta(days=7)
 
 
 class CaseEvent(StrEnum):

@@ -20,10 +20,14 @@ def active(tx: Transaction, customer_id: str) -> Row[Any] | None:
     return tx.execute(query.order_by(cases.c.opened_at.desc())).first()
 
 
-def latest(tx: Transaction, customer_id: str) -> Row[Any] | None:
-    """The case of a customer that was opened last, closed or not."""
-    query = select(cases).where(cases.c.customer_id == customer_id)
-    return tx.execute(query.order_by(cases.c.opened_at.desc())).first()
+def of_customer(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
+    """All cases of a customer, closed or not."""
+    return tx.execute(select(cases).where(cases.c.customer_id == customer_id)).all()
+
+
+def by_ids(tx: Transaction, ids: Iterable[str]) -> Sequence[Row[Any]]:
+    """These cases."""
+    return tx.execute(select(cases).where(cases.c.id.in_(list(ids))).order_by(cases.c.id)).all()
 
 
 def get(tx: Transaction, case_id: str) -> Row[Any] | None:
@@ -45,6 +49,11 @@ def promise(store: Store, tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Writes a promise; False where it was made before."""
     insert = insert_for(store)(promises).values(**row).on_conflict_do_nothing().returning(promises.c.id)
     return tx.scalar(insert) is not None
+
+
+def promises_by_ids(tx: Transaction, ids: Iterable[str]) -> Sequence[Row[Any]]:
+    """These promises."""
+    return tx.execute(select(promises).where(promises.c.id.in_(list(ids))).order_by(promises.c.id)).all()
 
 
 def promise_by_id(tx: Transaction, promise_id: str) -> Row[Any] | None:

@@ -38,7 +38,7 @@ OWNED: tuple[Table, ...] = (
 
 
 # Built once: these are asked for every batch, and building a statement takes as long as running it.
-_IDS = bindparam("ids", expanding=True)
+_IDS: Any = bindparam("ids", expanding=True)
 _BY_IDS = select(customers).where(customers.c.id.in_(_IDS)).order_by(customers.c.id)
 _LOCKED = _BY_IDS.with_for_update(key_share=True)
 _IDENTITIES = (

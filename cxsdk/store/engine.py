@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, literal
+from sqlalchemy import Connection, Engine, create_engine, event, func, literal, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -59,12 +59,18 @@ class Store:
         """The present moment as an SQL value, for leases and due times."""
         if self.is_sqlite or not isinstance(self.clock, SystemClock):
             return self.clock.now()
-        return func.clock_timestamp(type_=UtcDateTime)
+        # The statement's, not the clock's: a moment that does not move on can be looked for in an index
+        return func.statement_timestamp(type_=UtcDateTime)
 
     def after(self, wait: timedelta) -> ColumnElement[datetime] | datetime:
         """The moment so long after ``now``, or before it where the wait is negative."""
         now = self.now
         return now + wait if isinstance(now, datetime) else now + literal(wait)
+
+    def moment(self, tx: Transaction) -> datetime:
+        """``now`` as a value, to be written down or compared with what was."""
+        now = self.now
+        return now if isinstance(now, datetime) else tx.execute(select(now)).scalar_one()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, or_, select, update
 
 from cxsdk.domain.survey import InvitationState
 from cxsdk.store.engine import Store, Transaction
@@ -60,12 +60,19 @@ def pending(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     return tx.execute(query.order_by(invitations.c.not_before)).all()
 
 
+def on_their_way(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
+    """Those of a customer that were decided on and that no channel has taken yet."""
+    decided = (invitations.c.state == InvitationState.SCHEDULED.value) & invitations.c.decided_at.is_not(None)
+    return tx.execute(select(invitations).where(invitations.c.customer_id == customer_id, decided)).all()
+
+
 def asked(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict[str, list[tuple[str, datetime]]]:
     """What each customer was asked since then, or is about to be: kind and time, closing questions aside."""
     query = select(invitations.c.customer_id, invitations.c.kind, invitations.c.decided_at).where(
         invitations.c.customer_id.in_(list(customer_ids)),
         invitations.c.decided_at > since,
-        invitations.c.state.not_in(NOT_ASKED),
+        # What may have arrived counts as asked
+        or_(invitations.c.state.not_in(NOT_ASKED), invitations.c.reason == "outcome_unknown"),
         invitations.c.kind != "closing",
     )
     found: dict[str, list[tuple[str, datetime]]] = {}

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Row, case, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from cxsdk.store.engine import Store, Transaction, owes
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
@@ -90,7 +91,7 @@ def _row(thing: Owed, now: datetime) -> dict[str, Any]:
     }
 
 
-def mark(tx: Transaction, ids: Iterable[int], at: datetime) -> None:
+def mark(tx: Transaction, ids: Iterable[int], at: ColumnElement[datetime] | datetime) -> None:
     """Notes, before a call, that these rows may be written by it."""
     tx.execute(update(outbox).where(outbox.c.id.in_(list(ids))).values(marked_at=at))
 

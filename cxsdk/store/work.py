@@ -153,6 +153,11 @@ def ring_taken_up(tx: Transaction, lane: str) -> None:
     tx.execute(update(rings).where(rings.c.lane == lane).values(rung_at=None))
 
 
+def reason_of(text: str) -> str:
+    """A reason as every database can keep it: without NUL or halves of characters, at most 2,000 characters."""
+    return text[:2000].encode("utf-8", "replace").decode().replace("\0", "")
+
+
 def insert_for(store: Store) -> Any:
     """The INSERT of this database, which knows ON CONFLICT."""
     if store.is_sqlite:

@@ -9,7 +9,7 @@ from itertools import islice
 from threading import Event
 from typing import Any, TypeVar
 
-from cxsdk.capabilities.context import KeyValue
+from cxsdk.capabilities.context import VALUE_LIMIT, KeyValue
 from cxsdk.capabilities.inbound import Inbound
 from cxsdk.capabilities.plugin import Plugin
 from cxsdk.domain.clock import Clock, ManualClock
@@ -41,8 +41,8 @@ class MemoryState:
 
     def put(self, key: str, value: str) -> None:
         """Keeps a value of at most 64 kB."""
-        if len(value.encode()) > 64_000:
-            raise ValueError("A value of the account's state holds at most 64 kB.")
+        if len(value.encode()) > VALUE_LIMIT:
+            raise ValueError(f"A value of the account's state holds at most {VALUE_LIMIT} bytes.")
         self._values[key] = value
 
 
@@ -106,7 +106,8 @@ def receive(
     """The facts of one webhook request, after it was verified. Raises SignatureError as the web does."""
     request = Request(method=method, url=url, headers=headers, body=body)
     plugin.verify(request, now)
-    return list(plugin.parse(Raw(id=plugin.event_key(request), body=body, headers=headers, received_at=now)))
+    raw = Raw(id=plugin.event_key(request), body=body, headers=request.kept_headers(), received_at=now)
+    return list(plugin.parse(raw))
 
 
 def read(plugin: Inbound, source: str, cursor: str | None = None, *, pages: int = 100) -> list[Page]:

@@ -24,8 +24,6 @@ from cxsdk.web.problems import problem, problem_of
 BODY_LIMIT = 1_048_576
 #: The longest event id kept as it is, in characters.
 KEY_LIMIT = 200
-#: Headers kept with a record: what parsers need, and nothing that could be a secret.
-KEPT_HEADERS = ("content-type", "user-agent")
 
 
 def webhook_route(runtime: Runtime, intake: Intake, public_url: str) -> Route:
@@ -67,8 +65,8 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
 def _verified(runtime: Runtime, plugin: Inbound, request: RawRequest) -> Raw:
     now = runtime.clock.now()
     plugin.verify(request, now)
-    kept = {name: value for name in KEPT_HEADERS if (value := request.header(name))}
-    return Raw(id=_key(plugin.event_key(request)), body=request.body, headers=kept, received_at=now)
+    key = _key(plugin.event_key(request))
+    return Raw(id=key, body=request.body, headers=request.kept_headers(), received_at=now)
 
 
 def _key(key: str) -> str:

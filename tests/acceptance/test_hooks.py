@@ -229,7 +229,7 @@ def test_what_happened_is_owed_with_it_and_told_only_to_those_who_listen(tmp_pat
 
     with company_with(tmp_path, Diary(), Deaf()) as company:
         company.writes("Hello")
-        assert [row.account for row in company.rows(outbox, kind="hook")] == ["mine0"]
+        assert [row.account for row in company.rows(outbox, kind="hook")] == ["hook-mine0"]
 
 
 def test_what_a_plugin_fails_on_is_told_again_until_it_is_taken(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from cxsdk import CX, ConfigurationError, FollowUp, Loyalty, PostPurchase, Secret
 from cxsdk_email import Email
+from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telegram import Telegram
 from cxsdk_telephony import Telephony
@@ -32,6 +33,7 @@ def test_the_readmes_file_is_a_configuration(monkeypatch: pytest.MonkeyPatch) ->
         public_url="https://cx.example.com",
         crm=LocalCRM(),
         channels=[Telegram(token=Secret.env("TELEGRAM_TOKEN"))],
+        survey_providers=[HostedSurvey()],
         surveys=[PostPurchase(after="2h"), Loyalty(between=("14d", "28d"))],
         follow_up=FollowUp(contact_within="1h", solve_within="24h"),
     )
@@ -131,3 +133,16 @@ def test_an_unknown_broker_is_refused() -> None:
 )
 def test_what_makes_no_sense_is_refused_with_its_field(field: str, value: Any) -> None:
     assert field in str(refused(lambda: CX(crm=LocalCRM(), **{field: value})))
+
+
+def test_surveys_that_nobody_could_answer_or_get_are_refused() -> None:
+    surveys = [Loyalty()]
+    assert refused(lambda: CX(crm=LocalCRM(), surveys=surveys)).code == "survey_provider_missing"
+    silent = {"channels": [Telephony(secret=Secret(HUSH))], "survey_providers": [HostedSurvey()]}
+    assert refused(lambda: CX(crm=LocalCRM(), surveys=surveys, **silent)).code == "channel_missing"
+
+
+def test_two_rules_of_one_kind_are_refused() -> None:
+    telegram = Telegram(token=Secret("123:abc"))
+    doubled = {"channels": [telegram], "survey_providers": [HostedSurvey()], "surveys": [Loyalty(), Loyalty()]}
+    assert refused(lambda: CX(crm=LocalCRM(), **doubled)).code == "survey_rule_doubled"

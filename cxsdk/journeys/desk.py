@@ -1,0 +1,67 @@
+"""A desk: what differs between the kinds of outward work."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from cxsdk.domain.outward import Receipt
+from cxsdk.journeys.runtime import Runtime
+from cxsdk.store import Transaction
+
+#: Rows with the receipts that say that they are done.
+Finished = Sequence[tuple[Row[Any], Receipt]]
+
+
+class Desk(ABC):
+    """How a row becomes a value, who is called with it, and what follows."""
+
+    #: The account's way with values that are sent twice; see ``CRM.duplicates``.
+    duplicates: str = "upsert"
+    lookup_lag: timedelta = timedelta(0)
+    batch_size: int = 1
+    deadline_s: float = 20.0
+    #: Whether a value that may have been sent may be sent again where nobody can tell.
+    repeats: bool = True
+    #: Whether what is there is changed in place: then a change that may have been made is made again without harm.
+    updates: bool = True
+
+    def __init__(self, runtime: Runtime, account: str) -> None:
+        self.runtime = runtime
+        self.account = account
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a claim lasts: longer than a call may take, so that its answer can be written down."""
+        return max(self.runtime.lease, timedelta(seconds=self.deadline_s * 1.5))
+
+    @property
+    def settled_after(self) -> timedelta:
+        """How long after its mark a call has certainly ended, and ``find_written`` sees what it wrote."""
+        return timedelta(seconds=self.deadline_s) + self.lookup_lag
+
+    def prepare(self) -> None:
+        """What must be asked over the network before a batch is built."""
+
+    @abstractmethod
+    def build(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Any]:
+        """The value of each row by its id; a Rejected instead of a value sets the row aside."""
+
+    @abstractmethod
+    def call(self, values: Sequence[Any]) -> Iterable[Receipt]:
+        """Asks the plugin: receipts in the order of the values."""
+
+    def find_written(self, keys: Sequence[str]) -> Iterable[str | None]:
+        """The provider's ids of what was written under these keys."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def done(self, tx: Transaction, finished: Finished) -> None:
+        """What follows from values that are there now, in the transaction that writes them down."""
+
+    def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
+        """What follows from a value that is set aside."""
