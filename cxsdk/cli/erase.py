@@ -16,7 +16,7 @@ from cxsdk.store import customers
 @click.argument("customer", metavar="CUSTOMER")
 @app_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def command(customer: str, app: str, yes: bool) -> None:  # noqa: FBT001
+def command(customer: str, app: str, yes: bool) -> None:
     """Removes a customer with everything they said and did; anonymous scores stay.
 
     What stands in the CRM and at providers must be erased there. CUSTOMER as in ``cxsdk explain``.

@@ -142,6 +142,8 @@ def _find_written(desk: Desk, keys: Sequence[str]) -> list[str | None]:
             found = list(desk.find_written(keys))
     except _OF_THE_ACCOUNT:
         raise
+    except OSError as error:
+        raise OutcomeUnknown(repr(error)) from error
     except Exception as error:
         raise PluginBug(f"{desk.account}.find_written failed: {error!r}") from error
     if len(found) != len(keys):

@@ -15,7 +15,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind, Owed
-from cxsdk.store.tables import DEAD, OWED, WAITING
+from cxsdk.store.tables import DEAD, DONE, OWED, WAITING
 from cxsdk.store.tables import customers as customers_table
 from cxsdk.store.tables import outbox as outbox_table
 from cxsdk.store.work import reason_of
@@ -26,12 +26,11 @@ def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> s
 
     The customers are locked by now, so that nobody is linked between this look and the rows that wait.
     """
-    unknown = select(customers_table.c.id).where(
-        customers_table.c.id.in_(sorted(set(ids))), customers_table.c.person_id.is_(None)
-    )
-    waiting = set(tx.scalars(unknown))
-    outbox.owe(store, tx, [Owed(crm, OutKind.PERSON, id, {}, customer_id=id) for id in sorted(waiting)])
-    _owe_again(store, tx, _person_rows(crm, waiting))
+    waiting = {id for id, person_id in customers.person_ids(tx, ids).items() if person_id is None}
+    if waiting:
+        outbox.owe(store, tx, [Owed(crm, OutKind.PERSON, id, {}, customer_id=id) for id in sorted(waiting)])
+        # Who was set aside, or whose person was lost, is asked for again: nothing waits for a row that nobody works on
+        _owe_again(store, tx, _person_rows(crm, waiting) & outbox_table.c.state.in_([DEAD, DONE]))
     return waiting
 
 
@@ -41,10 +40,9 @@ def _person_rows(crm: str, ids: Iterable[str]) -> ColumnElement[bool]:
 
 
 def _owe_again(store: Store, tx: Transaction, rows: ColumnElement[bool]) -> None:
-    """What was set aside is tried once more now that there is news: nothing waits for a row that nobody works on."""
-    again = update(outbox_table).where(rows, outbox_table.c.state == DEAD)
     values = {"state": OWED, "attempts": 0, "next_at": store.now, "reason": None}
-    owes(tx, set(tx.scalars(again.values(values).returning(outbox_table.c.lane))))
+    again = update(outbox_table).where(rows).values(values)
+    owes(tx, set(tx.scalars(again.returning(outbox_table.c.lane))))
 
 
 #: How the reason begins for which what waited for a person was set aside.
@@ -108,7 +106,7 @@ class PersonDesk(Desk):
         same = customers.by_persons(tx, [str(receipt.id) for receipt in new.values()])
         customers.link(tx, {id: str(receipt.id) for id, receipt in new.items()})
         waited = outbox_table.c.customer_id.in_(list(new)) & outbox_table.c.reason.startswith(_REFUSED)
-        _owe_again(store, tx, waited)
+        _owe_again(store, tx, waited & (outbox_table.c.state == DEAD))
         decisions.note_all(store, tx, [self._linked(id, receipt) for id, receipt in new.items()])
         for id, receipt in new.items():
             if (other := same.setdefault(str(receipt.id), id)) != id:

@@ -26,6 +26,7 @@ from cxsdk.observe import logger
 from cxsdk.store import Transaction, accounts, customers
 from cxsdk.store.customers import LostRace
 from cxsdk.store.engine import owes
+from cxsdk.store.outbox import OutKind
 from cxsdk.store.tables import DEAD, DONE, OWED
 from cxsdk.store.tables import outbox as table
 from cxsdk.store.work import Claim, reason_of, settle, still_ours
@@ -36,6 +37,10 @@ RETRY_WAITS = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 480, 1020))
 AUTHENTICATION_PAUSE = timedelta(minutes=5)
 #: How long an account rests that is over a limit and does not say for how long.
 LIMIT_PAUSE = timedelta(seconds=10)
+
+
+#: What may change after it was written; a person, a message and a hook do not.
+_REVISED = (OutKind.ENTRY, OutKind.TASK)
 
 
 class NotCalled(Exception):
@@ -84,7 +89,7 @@ def _write(desk: Desk, answers: Answers, looked_up: bool) -> None:
         mine = [(row, answer) for row, answer in answers if row.id in ours]
         finished = [(row, answer) for row, answer in mine if isinstance(answer, Receipt) and answer.is_done]
         settle(tx, table, [_finished(row, receipt, looked_up) for row, receipt in finished])
-        _wanted_more(tx, [row.id for row, _ in finished])
+        _wanted_more(tx, [row.id for row, _ in finished if row.kind in _REVISED])
         if finished:
             desk.done(tx, finished)
         if any(isinstance(answer, Receipt | Rejected) for _, answer in answers):
@@ -118,6 +123,8 @@ def _finished(row: Row[Any], receipt: Receipt, looked_up: bool) -> dict[str, Any
 
 def _wanted_more(tx: Transaction, ids: Sequence[int]) -> None:
     """A revision that rose while the call was in flight is owed at once."""
+    if not ids:
+        return
     more = table.update().where(table.c.id.in_(ids), table.c.wanted > table.c.written)
     owes(tx, set(tx.scalars(more.values(state=OWED, next_at=table.c.created_at).returning(table.c.lane))))
 

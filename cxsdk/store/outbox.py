@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, case, or_, select, update
@@ -54,8 +55,14 @@ def owe(store: Store, tx: Transaction, things: Sequence[Owed]) -> None:
     if not things:
         return
     now = store.clock.now()
-    new = insert_for(store)(outbox)
-    rises = new.excluded.wanted > outbox.c.wanted
+    latest = {(thing.account, thing.kind, thing.key): thing for thing in sorted(things, key=lambda t: t.revision)}
+    tx.execute(_owe(insert_for(store)), [_row(thing, now) for thing in latest.values()])
+    owes(tx, {lane_of(thing.account, thing.kind) for thing in things if not thing.waits})
+
+
+@cache
+def _owe(insert_into: Any) -> Any:
+    new = insert_into(outbox)
     again = or_(*(outbox.c.state == state for state in (DONE, DEAD, WAITING)))
     change = {
         "wanted": new.excluded.wanted,
@@ -66,12 +73,8 @@ def owe(store: Store, tx: Transaction, things: Sequence[Owed]) -> None:
         "attempts": case((again, 0), else_=outbox.c.attempts),
     }
     conflict = [outbox.c.account, outbox.c.kind, outbox.c.key]
-    latest = {(thing.account, thing.kind, thing.key): thing for thing in sorted(things, key=lambda t: t.revision)}
-    tx.execute(
-        new.on_conflict_do_update(index_elements=conflict, set_=change, where=rises),
-        [_row(thing, now) for thing in latest.values()],
-    )
-    owes(tx, {lane_of(thing.account, thing.kind) for thing in things if not thing.waits})
+    rises = new.excluded.wanted > outbox.c.wanted
+    return new.on_conflict_do_update(index_elements=conflict, set_=change, where=rises)
 
 
 def _row(thing: Owed, now: datetime) -> dict[str, Any]:

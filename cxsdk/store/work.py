@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import Integer, Interval, Row, Table, bindparam, delete, func, or_, select, tuple_, union_all, update
 
 from cxsdk.store.engine import Store, Transaction, owes
 from cxsdk.store.tables import DEAD, OWED, UNKNOWN, due, inbox, outbox, rings
@@ -32,22 +33,31 @@ class Claim:
 def claim(store: Store, tx: Transaction, table: Table, lane: str, limit: int, lease: timedelta) -> list[Row[Any]]:
     """Takes up to ``limit`` rows of a lane that are due, oldest first, for as long as the lease."""
     now = store.now
+    times: dict[str, Any] = {"now": now, "until": now + lease} if isinstance(now, datetime) else {"lease": lease}
+    statement = _claim(table, store.is_sqlite, by_database="lease" in times)
+    taken = tx.execute(statement, {"in_lane": lane, "at_most": limit, **times})
+    return sorted(taken, key=lambda row: row.id)  # RETURNING promises no order
+
+
+# Statements that run for every batch are built once: building one takes as long as running it.
+@cache
+def _claim(table: Table, is_sqlite: bool, *, by_database: bool) -> Any:
+    now: Any = bindparam("now", type_=UtcDateTime)
+    until: Any = bindparam("until", type_=UtcDateTime)
+    if by_database:
+        now = func.clock_timestamp(type_=UtcDateTime)
+        until = now + bindparam("lease", type_=Interval)
     ripe = (
         select(table.c.id)
-        .where(table.c.lane == lane, table.c.state == OWED, table.c.next_at <= now)
+        .where(table.c.lane == bindparam("in_lane"), table.c.state == OWED, table.c.next_at <= now)
         .order_by(table.c.next_at)
-        .limit(limit)
+        .limit(bindparam("at_most", type_=Integer))
     )
-    if not store.is_sqlite:
+    if not is_sqlite:
         # Materialised: a plain IN may be planned so that it claims more rows than its LIMIT.
         ripe = select(ripe.with_for_update(skip_locked=True).cte("ripe").prefix_with("MATERIALIZED").c.id)
-    taken = tx.execute(
-        update(table)
-        .where(table.c.id.in_(ripe))
-        .values(next_at=store.after(lease), fence=table.c.fence + 1)
-        .returning(*table.c)
-    )
-    return sorted(taken, key=lambda row: row.id)  # RETURNING promises no order
+    taken = update(table).where(table.c.id.in_(ripe)).values(next_at=until, fence=table.c.fence + 1)
+    return taken.returning(*table.c)
 
 
 def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Claim]) -> set[int]:
@@ -56,20 +66,27 @@ def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Cla
     Ask this first in the transaction that writes results back, and write only what is still ours.
     """
     held = [(c.id, c.fence) for c in claims]
-    if not held:
-        return set()
-    ours = select(table.c.id).where(tuple_(table.c.id, table.c.fence).in_(held)).order_by(table.c.id)
-    return set(tx.scalars(ours if store.is_sqlite else ours.with_for_update()))
+    return set(tx.scalars(_still_ours(table, store.is_sqlite), {"held": held})) if held else set()
+
+
+@cache
+def _still_ours(table: Table, is_sqlite: bool) -> Any:
+    held = tuple_(table.c.id, table.c.fence).in_(bindparam("held", expanding=True))
+    ours = select(table.c.id).where(held).order_by(table.c.id)
+    return ours if is_sqlite else ours.with_for_update()
 
 
 def settle(tx: Transaction, table: Table, results: Sequence[Mapping[str, Any]]) -> None:
     """Writes rows back, each with its own values: mappings with the same keys, one of them ``id``."""
     if results:
-        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in results[0] if name != "id"}
-        tx.execute(
-            update(table).where(table.c.id == bindparam("row_id")).values(columns),
-            [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in results],
-        )
+        rows = [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in results]
+        tx.execute(_settle(table, tuple(name for name in results[0] if name != "id")), rows)
+
+
+@cache
+def _settle(table: Table, names: tuple[str, ...]) -> Any:
+    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(table).where(table.c.id == bindparam("row_id")).values(columns)
 
 
 def settle_all(tx: Transaction, table: Table, ids: Iterable[int], **values: Any) -> None:
@@ -86,14 +103,17 @@ def schedule_all(tx: Transaction, store: Store, lane: str, looks: Sequence[tuple
     """Owes a look at each key at its moment, many in one statement."""
     if not looks:
         return
-    insert = insert_for(store)(due)
-    moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1}
-    tx.execute(
-        insert.on_conflict_do_update(index_elements=[due.c.lane, due.c.key], set_=moved),
-        [{"lane": lane, "key": key, "next_at": at, "state": OWED} for key, at in looks],
-    )
+    rows = [{"lane": lane, "key": key, "next_at": at, "state": OWED} for key, at in looks]
+    tx.execute(_schedule(insert_for(store)), rows)
     if min(at for _, at in looks) <= store.clock.now():
         owes(tx, [lane])
+
+
+@cache
+def _schedule(insert_into: Any) -> Any:
+    insert = insert_into(due)
+    moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1}
+    return insert.on_conflict_do_update(index_elements=[due.c.lane, due.c.key], set_=moved)
 
 
 def unschedule(tx: Transaction, lane: str, key: str) -> None:
@@ -104,26 +124,31 @@ def unschedule(tx: Transaction, lane: str, key: str) -> None:
 def finish_due(tx: Transaction, claims: Sequence[Claim]) -> None:
     """Removes due rows that were looked at, unless they were scheduled anew meanwhile."""
     if claims:
-        tx.execute(delete(due).where(tuple_(due.c.id, due.c.fence).in_([(c.id, c.fence) for c in claims])))
+        tx.execute(_FINISH_DUE, {"held": [(c.id, c.fence) for c in claims]})
+
+
+_FINISH_DUE = delete(due).where(tuple_(due.c.id, due.c.fence).in_(bindparam("held", expanding=True)))
 
 
 def owed_lanes(store: Store, tx: Transaction) -> list[str]:
     """The lanes with something to do now."""
     now = store.now
-    lanes: set[str] = set()
-    for table in OWED_TABLES:
-        found = select(table.c.lane).where(table.c.state == OWED, table.c.next_at <= now).distinct()
-        lanes.update(tx.scalars(found))
-    return sorted(lanes)
+    by_database = not isinstance(now, datetime)
+    return sorted(set(tx.scalars(_owed_lanes(by_database=by_database), {} if by_database else {"now": now})))
+
+
+@cache
+def _owed_lanes(*, by_database: bool) -> Any:
+    now: Any = func.clock_timestamp(type_=UtcDateTime) if by_database else bindparam("now", type_=UtcDateTime)
+    return union_all(*(select(t.c.lane).where(t.c.state == OWED, t.c.next_at <= now).distinct() for t in OWED_TABLES))
 
 
 def next_due(tx: Transaction) -> datetime | None:
     """The earliest moment at which something is to be done, or None: where a fast clock may jump to."""
-    moments = [
-        tx.scalar(select(func.min(table.c.next_at, type_=UtcDateTime)).where(table.c.state == OWED))
-        for table in OWED_TABLES
-    ]
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min((moment for moment in tx.scalars(_NEXT_DUE) if moment is not None), default=None)
+
+
+_NEXT_DUE = union_all(*(select(func.min(t.c.next_at, type_=UtcDateTime)).where(t.c.state == OWED) for t in OWED_TABLES))
 
 
 def set_aside(tx: Transaction) -> dict[str, int]:
