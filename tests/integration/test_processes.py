@@ -1,4 +1,4 @@
-"""The loop as separate processes on PostgreSQL and Redis."""
+"""The loop as separate processes on PostgreSQL with Redis or RabbitMQ."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Deployment]:
-    with deployed(tmp_path, postgres_url, redis_url) as deployment:
+def deployment(request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str) -> Iterator[Deployment]:
+    broker_url = request.getfixturevalue(getattr(request, "param", "redis_url"))
+    with deployed(tmp_path, postgres_url, broker_url) as deployment:
         assert deployment.run("db", "upgrade").returncode == 0
         yield deployment
 
@@ -29,6 +30,7 @@ def entries(deployment: Deployment) -> list[dict[str, object]]:
         crm.close()
 
 
+@pytest.mark.parametrize("deployment", ["redis_url", "amqp_url"], indirect=True)
 def test_a_call_walks_from_web_to_the_crm_through_separate_processes(deployment: Deployment) -> None:
     deployment.start_all()
     assert [deployment.post(type, "c1") for type in ("ringing", "answered", "hung_up")] == [202, 202, 202]

@@ -16,7 +16,7 @@ from tests.servers import chromium, mail, postgres, rabbitmq, redis
 from tests.servers.process import Unavailable
 
 #: What `make test` has ready before the tests. A server belongs here from the first test on that needs it.
-NEEDED = ("postgres", "redis")
+NEEDED = ("postgres", "redis", "rabbitmq", "mail", "chromium")
 
 
 @dataclass(frozen=True)
