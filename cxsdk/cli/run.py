@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
-from cxsdk.app import CX
 from cxsdk.cli.loading import app_argument, load_app
 from cxsdk.cli.processes import wait_for_signal
 from cxsdk.cli.serving import listeners, serving_both
@@ -24,7 +21,7 @@ def command(app: str, host: str, port: int, private_port: int, threads: int) -> 
     from cxsdk_workers.worker import working
 
     cx = load_app(app)
-    upgrade_sqlite(cx)
+    schema.upgrade_sqlite(cx.store())
     with (
         connected(cx) as (opened, broker),
         working(opened.runtime, broker, threads),
@@ -32,10 +29,3 @@ def command(app: str, host: str, port: int, private_port: int, threads: int) -> 
         serving_both(opened, host, port, private_port),
     ):
         wait_for_signal()
-
-
-def upgrade_sqlite(cx: CX) -> None:
-    """A file of one process is brought up to date by that process; a server's schema is the operator's."""
-    with closing(cx.store()) as store:
-        if store.is_sqlite:
-            schema.upgrade(store)

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 import click
 
 from cxsdk.cli.loading import app_argument, load_app
-from cxsdk.cli.run import upgrade_sqlite
 from cxsdk.errors import ConfigurationError
 from cxsdk.store import Store, schema, tokens
 
@@ -61,7 +60,7 @@ def revoke(name: str, app: str) -> None:
 @contextmanager
 def _opened(app: str) -> Iterator[Store]:
     cx = load_app(app)
-    upgrade_sqlite(cx)
+    schema.upgrade_sqlite(cx.store())
     with closing(cx.store()) as store:
         schema.check(store)
         yield store

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -18,6 +20,13 @@ def upgrade(store: Store) -> str:
         config.attributes["connection"] = tx
         command.upgrade(config, "head")
     return current(store) or ""
+
+
+def upgrade_sqlite(store: Store) -> None:
+    """A file of one process is brought up to date by that process; a server's schema is the operator's."""
+    with closing(store):
+        if store.is_sqlite:
+            upgrade(store)
 
 
 def current(store: Store) -> str | None:

@@ -179,7 +179,7 @@ class Office:
 
 
 #: In memory where that can be had: what is tried here is not the disk.
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def open_page(browser: Browser, site: Site) -> Iterator[Open]:
     complaints: list[str] = []
     pages: list[Page] = []
 
-    def opened(token: str = "loyalty", query: str = "", **options: object) -> Page:  # noqa: S107
+    def opened(token: str = "loyalty", query: str = "", **options: object) -> Page:
         page = browser.new_context(**{"viewport": DESKTOP, **options}).new_page()  # type: ignore[arg-type]
         pages.append(page)
         page.set_default_timeout(5000)
