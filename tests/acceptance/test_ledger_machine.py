@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
 
-from cxsdk import AuthenticationError, OutcomeUnknown, Rejected, Transient
+from cxsdk import AuthenticationError, OutcomeUnknown, Transient
+from cxsdk.domain.identity import Person
 from cxsdk.domain.interaction import InteractionFact, Kind, fold
 from cxsdk.domain.outward import LogEntry
 from cxsdk.errors import RateLimited
@@ -34,7 +35,6 @@ ACTS: dict[str, Act] = {
     "over a limit": limited(30),
     "busy": failing(Transient("busy")),
     "credentials refused": failing(AuthenticationError("expired")),
-    "refused together": failing(Rejected("one of them is bad")),
     "reset before": failing(OutcomeUnknown("reset")),
     "answer lost": lost(),
     "time ran out": lost(TimeoutError()),
@@ -69,7 +69,7 @@ class History(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.office: Office = self.stack.enter_context(office_of(crm))
         self.patch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        self.patch.setattr(outward, "stopwatch", lambda: self.office.now.timestamp())
+        self.patch.setattr(outward, "stopwatch", lambda: self.office.now.timestamp())  # noqa: PLW0108 - the time then
         self.number = 0
         self.told: dict[str, list[dict[str, Any]]] = {}
 
@@ -192,13 +192,11 @@ class History(RuleBasedStateMachine):
     def _each_person_is_there_once(self) -> None:
         people = [person.identities[0].value for person in self.office.crm.people()]
         assert sorted(people) == sorted({facts[0]["sender"]["value"] for facts in self.told.values()})
-        theirs = {record.id: record.value.identities[0].value for record in self.office.crm.records(_PERSON)}
+        theirs = {record.id: record.value.identities[0].value for record in self.office.crm.records(Person)}
         for entry in self.office.crm.entries():
             if entry.kind is not Kind.NOTE:
                 assert theirs[entry.person_id] == self.told[entry.text][0]["sender"]["value"]
 
-
-from cxsdk.domain.identity import Person as _PERSON  # noqa: E402
 
 test_every_history_ends_well = History.TestCase
 test_every_history_ends_well.settings = settings(
