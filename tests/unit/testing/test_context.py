@@ -106,8 +106,8 @@ def test_a_plugin_is_opened_with_all_it_needs_and_closed(sms: Sms) -> None:
 
 
 def test_the_state_of_an_account_is_small(sms: Sms) -> None:
-    with opened(sms) as plugin, pytest.raises(ValueError, match="64 kB"):
-        plugin._context.state.put("big", "x" * 64_001)
+    with opened(sms) as plugin, pytest.raises(ValueError, match="at most 65536 bytes"):
+        plugin._context.state.put("big", "x" * 65_537)
 
 
 def test_another_clock_is_taken(sms: Sms) -> None:
