@@ -32,8 +32,10 @@ class Agents:
         self._crm = crm
         self._agenda = agenda
         self._plan = plan
-        self._by_identity = {known: customer for customer in customers for known in (customer.email, customer.phone)}
-        self.has_news = False  #: whether a task was changed that nobody has read
+        self._by_identity = {
+            known: customer for customer in customers for known in (customer.email, customer.phone) if known
+        }
+        self.news: set[str] = set()  #: the source of task changes, if there is one that nobody has read
         self._saved = 0
         self._seen: set[str] = set()
 
@@ -50,7 +52,7 @@ class Agents:
 
     def act(self, things: Sequence[tuple[str, str]], now: datetime) -> None:
         """Marks tasks as done, or deletes them."""
-        self.has_news = True
+        self.news.add("tasks")
         for what, task in things:
             if what == "delete":
                 self._crm.delete_task(task)
@@ -73,5 +75,6 @@ class Agents:
 
 
 def _contact(customer: SampleCustomer, now: datetime, rng: Random) -> Contact:
-    medium = Medium.CALL if customer.phone and rng.random() < 0.8 else Medium.MAIL
+    calls = customer.email is None or (customer.phone and rng.random() < 0.8)
+    medium = Medium.CALL if calls else Medium.MAIL
     return Contact(now + timedelta(minutes=rng.randint(16, 29)), customer, medium, Way.OUT, "follow_up")

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable
 
 from cxsdk.capabilities import Doorbell
 
+#: How the lanes of a CRM's timeline end.
+_ENTRIES = ":entry"
+
 
 class PatientDoorbell:
     """Gathers rings and passes them on to the real doorbell when it is told to; at once, when it is let go.
@@ -42,9 +45,12 @@ class PatientDoorbell:
     def let_go(self) -> None:
         """From now on every ring is passed on at once."""
         self._is_patient = False
-        self._doorbell.ring(self._take())
+        while lanes := self._take():
+            self._doorbell.ring(lanes)
 
     def _take(self) -> list[str]:
+        """The lanes to ring for now: the timeline's own only when no other is left, which would owe more entries."""
         with self._lock:
-            lanes, self._gathered = sorted(self._gathered), set()
-        return lanes
+            now = {lane for lane in self._gathered if not lane.endswith(_ENTRIES)} or self._gathered
+            self._gathered = self._gathered - now
+        return sorted(now)

@@ -26,12 +26,17 @@ def busy_moment(day: date, rng: Random, hours: tuple[int, ...] = BUSY) -> dateti
     return begin.astimezone(UTC) + timedelta(seconds=rng.randint(1, 890))
 
 
+def working_day(day: date) -> date:
+    """This day, or the Monday after it: nobody calls or writes at weekends; they only buy."""
+    return day + timedelta(days=max(0, 7 - day.weekday())) if day.weekday() > 4 else day
+
+
 def next_busy(after: datetime, rng: Random, *, skip: int = 0) -> datetime:
     """A moment within the next busy quarter after this moment, or so many quarters later."""
     local = after.astimezone(ZONE)
     later = [hour for hour in BUSY if hour > local.hour]
     days, place = divmod(len(BUSY) - len(later) + skip, len(BUSY))
-    return busy_moment(local.date() + timedelta(days=days), rng, (BUSY[place],))
+    return busy_moment(working_day(local.date() + timedelta(days=days)), rng, (BUSY[place],))
 
 
 def evening(day: date) -> datetime:

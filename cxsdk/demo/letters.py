@@ -35,7 +35,7 @@ class Letter:
 def write_letter(letter: Letter, rng: Random) -> bytes:
     """The letter's bytes, in one of the ways in which mail programs write them."""
     text = "\n".join([letter.text, *_quotation(letter)])
-    kind, body = rng.choice((_plain, _plain, _both))(text)
+    kind, body = rng.choices((_plain, _both), (5, 1))[0](text)
     head = {
         "Message-ID": f"<{letter.id}>",
         "Date": format_datetime(letter.at),

@@ -21,7 +21,7 @@ class SampleCustomer:
     id: str
     number: int
     language: str
-    email: str
+    email: str | None  #: at least one of email and phone is known to the shop
     phone: str | None
     telegram: int | None
     shares_contact: bool  #: whether they show the messenger's bot their phone number
@@ -47,18 +47,18 @@ def make_customers(ids: list[str], seed: int) -> dict[str, SampleCustomer]:
 
 def _customer(id: str, number: int, seed: int) -> SampleCustomer:
     rng = chance(seed, "customer", id)
-    phone = sample_phone(number)
+    phone = sample_phone(number) if rng.random() < 0.9 else None
     return SampleCustomer(
         id=id,
         number=number,
         language=rng.choices(("en", "uk", "ru"), (90, 5, 5))[0],
-        email=f"customer{number}@example.org",
-        phone=phone if rng.random() < 0.9 else None,
-        telegram=700_000 + number if rng.random() < 0.45 else None,
+        email=f"customer{number}@example.org" if phone is None or rng.random() < 0.85 else None,
+        phone=phone,
+        telegram=700_000 + number if rng.random() < 0.6 else None,
         shares_contact=rng.random() < 0.7,
         has_mailbox=rng.random() < 0.99,
         content=rng.betavariate(5, 1.3),
-        answers=rng.uniform(0.1, 0.6),
+        answers=rng.uniform(0.05, 0.4),
         seed=str(seed),
     )
 

@@ -34,7 +34,7 @@ class Post:
         self._agenda = agenda
         self._ledger = ledger
         self._agents = agents
-        self.has_news = False  #: whether the mailbox got something that nobody has read
+        self.news: set[str] = set()  #: the sources that have something which nobody has read
 
     def plan(self, contact: Contact) -> None:
         """Puts a letter on the agenda: a customer's, or one that an agent writes with their own mail program."""
@@ -45,7 +45,7 @@ class Post:
             id=f"letter-{number}@{'example.org' if inbound else 'example.com'}",
             at=contact.at,
             sender=f'"{customer.name}" <{customer.email}>' if inbound else agent,
-            recipient=SHOP if inbound else customer.email,
+            recipient=SHOP if inbound else customer.email or "",
             subject=f"Re: {subject}" if contact.place else subject,
             text=f"{said(customer.language, contact.about, contact.way)}\n{reference(number)}",
             language=customer.language,
@@ -63,7 +63,7 @@ class Post:
     def bring(self, mail: bytes, now: datetime) -> None:
         """Brings a mail that is nobody's contact."""
         self._mailbox.deliver("INBOX", mail, at=now)
-        self.has_news = True
+        self.news.add("inbox")
 
     def act(self, things: Sequence[Posting], now: datetime) -> None:
         """Posts letters."""
@@ -72,4 +72,4 @@ class Post:
             mail = write_letter(posting.letter, posting.customer.rng("letter", posting.number))
             self._mailbox.deliver(folder, mail, at=now)
             self._ledger.acknowledge(posting.number)
-            self.has_news = True
+            self.news.add(folder.lower())

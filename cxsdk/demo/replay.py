@@ -76,5 +76,5 @@ class Replay:
         """
         news = self._world.take_news()
         for source, fence in self._sources:
-            if source.account in news:
+            if source.name in news:
                 sources.read_to_the_end(self._runtime, source, fence, threading.Event())

@@ -29,7 +29,7 @@ _UNSUBSCRIBE = re.compile(r"<https?://[^\s/]+(/[^\s>]+)>")
 #: How often somebody who was asked is away, and how often they ask for no more.
 _AWAY, _STOP = 0.02, 0.02
 #: How often somebody follows the link in a message instead of tapping a button.
-_RATHER_THE_PAGE = 0.3
+_RATHER_THE_PAGE = 0.15
 #: An answer comes within so many busy quarters.
 _PATIENCE = 4
 
@@ -47,7 +47,7 @@ class Respondents:
         self._wire, self._agenda, self._ledger = wire, agenda, ledger
         self._smtp, self._bot = others.smtp, others.bot
         self._post, self._messenger = post, messenger
-        self._by_email = {customer.email: customer for customer in customers}
+        self._by_email = {customer.email: customer for customer in customers if customer.email}
         self._by_user = {customer.telegram: customer for customer in customers if customer.telegram is not None}
         self._mails_seen = self._messages_seen = 0
         self.open_link = ""  #: a question that nobody is going to answer, for the curious
@@ -71,7 +71,7 @@ class Respondents:
     def _read_mail(self, customer: SampleCustomer, mail: Message, now: datetime) -> None:
         link, rng = _link_in(mail), customer.rng("mail", mail["Message-ID"])
         if not customer.has_mailbox:
-            self._post.bring(bounce(now, customer.email, mail["Message-ID"]), now)
+            self._post.bring(bounce(now, mail["To"], mail["Message-ID"]), now)
         elif rng.random() < _AWAY:
             self._post.answer(_away(mail, customer, now), customer, now)
         elif link and rng.random() < _STOP:

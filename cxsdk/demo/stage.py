@@ -113,5 +113,5 @@ def _hurry(store: Store) -> None:
 
 
 def _be_quick(connection: sqlite3.Connection, _: object) -> None:
-    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA wal_autocheckpoint = 20000")

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from random import Random
 
-from cxsdk.demo.hours import busy_moment, next_busy
+from cxsdk.demo.hours import busy_moment, next_busy, working_day
 from cxsdk.demo.ledger import Way
 from cxsdk.demo.people import SampleCustomer
 from cxsdk.demo.purchases import Purchase
 
 #: How many stories there are for a purchase, on average.
-STORIES = 1.75
+STORIES = 1.61
 #: How long before and after the purchase a story may begin, in days.
 BEFORE, AFTER = 3, 9
 
@@ -60,21 +60,21 @@ _AT_ONCE = None
 
 #: Stories with how often each is told.
 _STORIES: tuple[tuple[float, tuple[Move, ...]], ...] = (
-    (20, (_CALL_IN,)),
+    (22, (_CALL_IN,)),
     (3, (_CALL_OUT,)),
-    (30, (_MAIL_IN, Move(Medium.MAIL, Way.OUT, 0.4), Move(Medium.MAIL, Way.IN, 0.8), Move(Medium.MAIL, Way.OUT, 0.2))),
-    (14, (_MAIL_IN, _MAIL_IN)),
+    (20, (_MAIL_IN, Move(Medium.MAIL, Way.OUT, 0.5), Move(Medium.MAIL, Way.IN, 0.7))),
+    (20, (_MAIL_IN, Move(Medium.MAIL, Way.IN, 0.9))),
     (4, (_MAIL_IN, Move(Medium.CALL, Way.OUT, 0.5))),
     (
         60,
         (
             _MESSAGE_IN,
-            Move(Medium.MESSAGE, Way.IN, 0.8, _AT_ONCE),
-            Move(Medium.MESSAGE, Way.IN, 0.6, _AT_ONCE),
-            Move(Medium.MESSAGE, Way.OUT, 0.9),
+            Move(Medium.MESSAGE, Way.IN, 0.9, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.IN, 0.7, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.IN, 0.5, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.OUT, 0.6),
             Move(Medium.MESSAGE, Way.IN, 0.8),
             Move(Medium.MESSAGE, Way.IN, 0.6, _AT_ONCE),
-            Move(Medium.MESSAGE, Way.OUT, 0.3),
         ),
     ),
 )
@@ -86,7 +86,7 @@ def tell_stories(purchase: Purchase, customer: SampleCustomer) -> Iterator[Conta
     """The contacts around a purchase, in the order of their stories."""
     rng = customer.rng("stories", purchase.line)
     for _ in range(int(STORIES + rng.random())):
-        begin = busy_moment(purchase.day + timedelta(days=rng.randint(-BEFORE, AFTER)), rng)
+        begin = busy_moment(working_day(purchase.day + timedelta(days=rng.randint(-BEFORE, AFTER))), rng)
         yield from _story(begin, customer, rng)
 
 

@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import NamedTuple, Self
 
 #: How many requests are on their way at once.
-CONNECTIONS = 12
+CONNECTIONS = 16
 TIMEOUT_S = 60
 
 

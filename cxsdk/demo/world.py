@@ -63,12 +63,13 @@ class World:
         """Everybody takes note of what has reached them; tells whether somebody reacted at once."""
         self.respondents.look(now)
         self._agents.look(now)
-        return self._post.has_news or self._agents.has_news
+        return bool(self._post.news or self._agents.news)
 
     def take_news(self) -> set[str]:
-        """The accounts at which something new is to be read since the last time."""
-        news = {name for name, actor in (("email", self._post), ("localcrm", self._agents)) if actor.has_news}
-        self._post.has_news = self._agents.has_news = False
+        """The sources in which something new is to be read since the last time."""
+        news = self._post.news | self._agents.news
+        self._post.news.clear()
+        self._agents.news.clear()
         return news
 
     def _plan_contact(self, contact: Contact) -> None:
