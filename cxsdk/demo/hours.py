@@ -1,7 +1,7 @@
 """When things happen: the data has days only, so the times of day are seeded.
 
-They lie in quarters of an hour, two hours apart, so that what happens together is worked off together, and what is due
-two hours later falls into the next quarter.
+They lie in one busy quarter of an hour a day, so that what happens together is worked off together: a replay lasts as
+long as it has steps. More quarters, two hours apart, would share their steps with what is due two hours later.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def busy_moment(day: date, rng: Random, hours: tuple[int, ...] = BUSY) -> dateti
 
 
 def working_day(day: date) -> date:
-    """This day, or the Monday after it: nobody calls or writes at weekends; they only buy."""
+    """The day itself, or the Monday after a weekend, when nobody calls or writes: they only buy."""
     return day + timedelta(days=max(0, 7 - day.weekday())) if day.weekday() > 4 else day
 
 

@@ -106,7 +106,7 @@ def _make_token(store: Store) -> str:
 def _hurry(store: Store) -> None:
     """Lets commits not wait for the disk: a replay of many months in minutes would wait for little else.
 
-    A killed process loses nothing by it; a power cut may, and nobody misses a demo's database.
+    Only a power cut or a crash of the machine loses anything by it, and nobody misses a demo's database.
     """
     event.listen(store.engine, "connect", _be_quick)
     store.engine.dispose()
