@@ -58,7 +58,7 @@ def _customer(id: str, number: int, seed: int) -> SampleCustomer:
         shares_contact=rng.random() < 0.7,
         has_mailbox=rng.random() < 0.99,
         content=rng.betavariate(5, 1.3),
-        answers=rng.uniform(0.05, 0.4),
+        answers=rng.uniform(0.05, 0.35),
         seed=str(seed),
     )
 

@@ -14,7 +14,7 @@ from cxsdk.demo.people import SampleCustomer
 from cxsdk.demo.purchases import Purchase
 
 #: How many stories there are for a purchase, on average.
-STORIES = 1.61
+STORIES = 1.55
 #: How long before and after the purchase a story may begin, in days.
 BEFORE, AFTER = 3, 9
 
@@ -60,7 +60,7 @@ _AT_ONCE = None
 
 #: Stories with how often each is told.
 _STORIES: tuple[tuple[float, tuple[Move, ...]], ...] = (
-    (22, (_CALL_IN,)),
+    (12, (_CALL_IN,)),
     (3, (_CALL_OUT,)),
     (20, (_MAIL_IN, Move(Medium.MAIL, Way.OUT, 0.5), Move(Medium.MAIL, Way.IN, 0.7))),
     (20, (_MAIL_IN, Move(Medium.MAIL, Way.IN, 0.9))),

@@ -47,7 +47,10 @@ _IDENTITIES = (
     .order_by(identities.c.confidence, identities.c.kind, identities.c.value)
 )
 _HOLDERS = select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
-    tuple_(identities.c.kind, identities.c.value).in_(bindparam("keys", expanding=True))
+    # SQLite searches by single columns; by pairs of values it would look through all identities
+    identities.c.kind.in_(bindparam("kinds", expanding=True)),
+    identities.c.value.in_(bindparam("values", expanding=True)),
+    tuple_(identities.c.kind, identities.c.value).in_(bindparam("keys", expanding=True)),
 )
 
 
@@ -96,7 +99,7 @@ class _Book:
     def of(cls, tx: Transaction, contacts: Sequence[Contact]) -> _Book:
         book = cls()
         keys = sorted({(i.kind, i.value) for contact in contacts for i in contact.identities})
-        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, {"keys": keys}):
+        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, {"keys": keys, "kinds": sorted({k for k, _ in keys}), "values": [v for _, v in keys]}):
             book.holders.setdefault((kind, value), {})[customer_id] = Confidence(confidence)
         return book
 

@@ -75,9 +75,15 @@ def _key(arrival: Arrival) -> tuple[str, str]:
     return arrival.account, arrival.raw.id
 
 
+def _are(keys: Sequence[tuple[str, str]]) -> Any:
+    """These records. SQLite searches by single columns; by pairs of values it would look through all records."""
+    accounts, event_keys = {account for account, _ in keys}, [key for _, key in keys]
+    pairs = tuple_(inbox.c.account, inbox.c.event_key).in_(keys)
+    return inbox.c.account.in_(accounts) & inbox.c.event_key.in_(event_keys) & pairs
+
+
 def _quarantined(tx: Transaction, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
-    mine = tuple_(inbox.c.account, inbox.c.event_key).in_([_key(arrival) for arrival in arrivals])
-    dead = select(inbox.c.account, inbox.c.event_key).where(mine, inbox.c.state == DEAD)
+    dead = select(inbox.c.account, inbox.c.event_key).where(_are([_key(a) for a in arrivals]), inbox.c.state == DEAD)
     return {(account, key) for account, key in tx.execute(dead)}
 
 
@@ -104,7 +110,7 @@ def _bodies(tx: Transaction, keys: Sequence[tuple[str, str]]) -> dict[tuple[str,
     if not keys:
         return {}
     found = select(inbox.c.account, inbox.c.event_key, inbox.c.body)
-    rows = tx.execute(found.where(tuple_(inbox.c.account, inbox.c.event_key).in_(keys)))
+    rows = tx.execute(found.where(_are(keys)))
     return {(account, key): body for account, key, body in rows}
 
 

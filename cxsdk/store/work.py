@@ -66,13 +66,14 @@ def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Cla
     Ask this first in the transaction that writes results back, and write only what is still ours.
     """
     held = [(c.id, c.fence) for c in claims]
-    return set(tx.scalars(_still_ours(table, store.is_sqlite), {"held": held})) if held else set()
+    return set(tx.scalars(_still_ours(table, store.is_sqlite), {"held": held, "ids": [id for id, _ in held]})) if held else set()
 
 
 @cache
 def _still_ours(table: Table, is_sqlite: bool) -> Any:
     held = tuple_(table.c.id, table.c.fence).in_(bindparam("held", expanding=True))
-    ours = select(table.c.id).where(held).order_by(table.c.id)
+    # SQLite finds rows by id, but by pairs of values it would look through the whole table
+    ours = select(table.c.id).where(table.c.id.in_(bindparam("ids", expanding=True)), held).order_by(table.c.id)
     return ours if is_sqlite else ours.with_for_update()
 
 
@@ -124,10 +125,12 @@ def unschedule(tx: Transaction, lane: str, key: str) -> None:
 def finish_due(tx: Transaction, claims: Sequence[Claim]) -> None:
     """Removes due rows that were looked at, unless they were scheduled anew meanwhile."""
     if claims:
-        tx.execute(_FINISH_DUE, {"held": [(c.id, c.fence) for c in claims]})
+        tx.execute(_FINISH_DUE, {"held": [(c.id, c.fence) for c in claims], "ids": [c.id for c in claims]})
 
 
-_FINISH_DUE = delete(due).where(tuple_(due.c.id, due.c.fence).in_(bindparam("held", expanding=True)))
+_FINISH_DUE = delete(due).where(
+    due.c.id.in_(bindparam("ids", expanding=True)), tuple_(due.c.id, due.c.fence).in_(bindparam("held", expanding=True))
+)
 
 
 def owed_lanes(store: Store, tx: Transaction) -> list[str]:

@@ -124,8 +124,8 @@ class FakeCRM(CRM):
         with self._lock:
             self._chokes[text] = error
 
-    def fall_ill(self, error: Exception) -> None:
-        """From now on, every call fails before it has stored anything."""
+    def fall_ill(self, error: Exception | None) -> None:
+        """From now on, every call fails before it has stored anything; None: it is well again."""
         with self._lock:
             self._ill = error
 

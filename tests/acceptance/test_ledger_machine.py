@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule
 
 from cxsdk import AuthenticationError, OutcomeUnknown, Transient
 from cxsdk.domain.identity import Person
@@ -44,9 +44,14 @@ ACTS: dict[str, Act] = {
     "no receipts": Act(receipts=0),
     "garbage": Act(receipts=0, surplus=("ok",)),
 }
+#: The entry is there, and nobody said so.
+LOST = ["answer lost", "time ran out", "bug after"]
 ILLS = {"down": Transient("refused"), "failing": OutcomeUnknown("500"), "away": ConnectionRefusedError()}
 STATES = ["ringing", "answered", "missed", "ended"]
 SENDERS = [f"{name}@example.com" for name in ("ann", "bob", "eve")]
+CALLS = st.integers(1, 2)
+#: How much time passes after something was told, in seconds; None: not even enough to understand it.
+WAITS = st.sampled_from([None, 0, 0, 5, 35, 100])
 #: Where a worker may be stopped, and wake up after somebody else has taken its rows over.
 STOPS = ["_send", "write_down"]
 
@@ -57,7 +62,7 @@ class History(RuleBasedStateMachine):
     records = Bundle("records")
 
     @initialize(
-        duplicates=st.sampled_from(["upsert", "lookup"]),
+        duplicates=st.sampled_from(["lookup", "upsert", "lookup"]),
         batch_size=st.sampled_from([1, 3, 10]),
         lag_s=st.sampled_from([0, 40]),
         updates_entries=st.booleans(),
@@ -75,27 +80,20 @@ class History(RuleBasedStateMachine):
 
     # What customers do
 
-    @rule(target=records, who=st.sampled_from(SENDERS), settle=st.booleans())
-    def message(self, who: str, settle: bool) -> Any:
+    @rule(target=records, who=st.sampled_from(SENDERS), wait_s=WAITS)
+    def message(self, who: str, wait_s: int | None) -> Any:
         """A message comes."""
-        self.number += 1
-        fact = {"text": f"message {self.number}", "direction": "inbound", "sender": {"kind": "email", "value": who}}
-        return self._tell(fact, settle=settle)
+        return self._tell(wait_s, text=f"message {self.number}", sender={"kind": "email", "value": who})
 
-    @rule(target=records, call=st.integers(1, 3), state=st.sampled_from(STATES), settle=st.booleans())
-    def call(self, call: int, state: str, settle: bool) -> Any:
-        """A phone system tells of one of three calls, in any order."""
-        phone = {"kind": "phone", "value": f"+1212555012{call}"}
-        fact = {"text": f"call {call}", "interaction": f"c{call}", "kind": "call", "state": state, "sender": phone}
-        return self._tell(fact, settle=settle)
+    @rule(target=records, call=CALLS, state=st.sampled_from(STATES), wait_s=WAITS)
+    def call(self, call: int, state: str, wait_s: int | None) -> Any:
+        """A phone system tells of a call, in any order."""
+        return self._tell(wait_s, **_about(call), state=state)
 
-    @rule(call=st.integers(1, 3))
-    def recording(self, call: int) -> None:
+    @rule(call=CALLS, wait_s=WAITS)
+    def recording(self, call: int, wait_s: int | None) -> None:
         """A recording comes, perhaps before the call."""
-        phone = {"kind": "phone", "value": f"+1212555012{call}"}
-        url = f"https://pbx.example.com/{self.number}"
-        fact = {"text": f"call {call}", "interaction": f"c{call}", "kind": "call", "recording_url": url}
-        self._tell(fact | {"sender": phone}, settle=True)
+        self._tell(wait_s, **_about(call), recording_url=f"https://pbx.example.com/{self.number}")
 
     @rule(record=records, anew=st.booleans())
     def repeat(self, record: tuple[dict[str, Any], str], anew: bool) -> None:
@@ -104,54 +102,67 @@ class History(RuleBasedStateMachine):
         self.office.receive(payload, f"{id}-again-{self.number}" if anew else id)
         self.office.settle()
 
-    def _tell(self, fact: dict[str, Any], *, settle: bool) -> Any:
+    def _tell(self, wait_s: int | None, **fact: Any) -> tuple[dict[str, Any], str]:
         self.number += 1
-        payload = {"fact": "InteractionFact", "key": f"k{self.number}", "at": self.office.now.isoformat()} | fact
-        self.told.setdefault(fact["text"], []).append({k: v for k, v in payload.items() if k != "fact"})
+        told = {"key": f"k{self.number}", "at": self.office.now.isoformat(), "direction": "inbound"} | fact
+        self.told.setdefault(fact["text"], []).append(told)
+        payload = {"fact": "InteractionFact"} | told
         self.office.receive(payload, f"e{self.number}")
-        if settle:
-            self.office.settle()
-        return multiple((payload, f"e{self.number}"))
+        if wait_s is not None:
+            self.office.later(seconds=wait_s)
+        return payload, f"e{self.number}"
 
     # What happens to us
 
-    @rule(method=st.sampled_from(["create_people", "log", "find_people", "find_written"]), act=st.sampled_from([*ACTS]))
-    def crm_will(self, method: str, act: str) -> None:
-        """The CRM's next answer is a bad one."""
-        self.office.crm.script(method, ACTS[act])
+    @rule(acts=st.lists(st.sampled_from([*ACTS]), min_size=1, max_size=3))
+    def crm_will_log(self, acts: list[str]) -> None:
+        """The CRM's next answers to entries are bad ones."""
+        self.office.crm.script("log", *(ACTS[act] for act in acts))
 
-    @rule(how=st.sampled_from([*ILLS]))
-    def crm_falls_ill(self, how: str) -> None:
-        """From now on, the CRM does not work."""
+    @rule(act=st.sampled_from([*ACTS]))
+    def crm_will_create(self, act: str) -> None:
+        """The CRM's next answer to people is a bad one."""
+        self.office.crm.script("create_people", ACTS[act])
+
+    @rule(how=st.sampled_from(LOST), looked_up=st.sampled_from(["well", *ACTS]), call=CALLS, wait_s=WAITS)
+    def answer_is_lost(self, how: str, looked_up: str, call: int, wait_s: int | None) -> None:
+        """The CRM logs, and its answer does not arrive; more becomes known, and the look-up may fail."""
+        self.office.crm.script("log", ACTS[how])
+        self.office.crm.script("find_written", *([ACTS[looked_up]] if looked_up in ACTS else []))
+        self._tell(0, **_about(call), state="missed")
+        self.recording(call, wait_s)
+
+    @rule(how=st.sampled_from([*ILLS]), wait_s=WAITS)
+    def crm_is_ill(self, how: str, wait_s: int | None) -> None:
+        """For a while, the CRM does not work."""
         self.office.crm.fall_ill(ILLS[how])
-
-    @rule()
-    def crm_recovers(self) -> None:
-        """From now on, the CRM works."""
-        self.office.crm.recover()
+        self.message(SENDERS[0], wait_s)
+        self.office.crm.fall_ill(None)
 
     @rule(seconds=st.sampled_from([1, 10, 31, 65, 600]))
     def time_passes(self, seconds: int) -> None:
         """Whatever becomes due is done."""
         self.office.later(seconds=seconds)
 
-    @rule(where=st.sampled_from([*CRASHES]))
-    def worker_is_killed(self, where: str) -> None:
-        """Whoever works next is killed at this point."""
+    @rule(where=st.sampled_from([*CRASHES]), call=CALLS, wait_s=WAITS)
+    def worker_is_killed(self, where: str, call: int, wait_s: int | None) -> None:
+        """Whoever works next is killed at this point; more becomes known."""
+        self._tell(None, **_about(call), state="missed")
         with self.office.killed(where):
             self.office.settle()
+        self.recording(call, wait_s)
 
-    @rule(where=st.sampled_from(STOPS), seconds=st.sampled_from([15, 31, 300]))
-    def worker_is_stopped(self, where: str, seconds: int) -> None:
-        """Whoever works next is stopped at this point for a while; the others go on."""
+    @rule(where=st.sampled_from(STOPS), seconds=st.sampled_from([15, 31, 300]), call=CALLS)
+    def worker_is_stopped(self, where: str, seconds: int, call: int) -> None:
+        """Whoever works next is stopped at this point for a while; the others go on, and more becomes known."""
         go_on = getattr(outward, where)
 
         def sleep(*args: Any, **options: Any) -> Any:
             self.patch.setattr(outward, where, go_on)
-            self.office.runtime.clock.advance(timedelta(seconds=seconds))  # type: ignore[attr-defined]
-            self.office.settle()
+            self.recording(call, seconds)
             return go_on(*args, **options)
 
+        self._tell(None, **_about(call), state="missed")
         self.patch.setattr(outward, where, sleep)
         self.office.settle()
         self.patch.setattr(outward, where, go_on)
@@ -198,10 +209,15 @@ class History(RuleBasedStateMachine):
                 assert theirs[entry.person_id] == self.told[entry.text][0]["sender"]["value"]
 
 
+def _about(call: int) -> dict[str, Any]:
+    phone = {"kind": "phone", "value": f"+1212555012{call}"}
+    return {"text": f"call {call}", "interaction": f"c{call}", "kind": "call", "sender": phone}
+
+
 test_every_history_ends_well = History.TestCase
 test_every_history_ends_well.settings = settings(
     max_examples=EXAMPLES,
-    stateful_step_count=25,
+    stateful_step_count=40,
     deadline=None,
     derandomize="CXSDK_TEST_HISTORIES" not in os.environ,  # the same histories each time, unless more are asked for
     suppress_health_check=list(HealthCheck),
