@@ -5,7 +5,7 @@ READY = .venv/ready
 PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL = $(READY)
-.PHONY: demo test lint format imports types unit rest clean
+.PHONY: demo test bench lint format imports types unit rest clean
 
 # Replays a real shop's purchases, then serves the pages; make demo ARGS="--no-serve --json".
 demo: $(READY)
@@ -14,6 +14,10 @@ demo: $(READY)
 # Everything: all the steps below, with the servers they need, and one summary.
 test: $(READY)
 	$(BIN)/python -m tests.check
+
+# One line of JSON for each figure, or for make bench FIGURE=name alone; ARGS=--write makes docs/performance.md.
+bench: $(READY)
+	@$(BIN)/python -m tests.benchmarks $(if $(FIGURE),--figure $(FIGURE)) $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check

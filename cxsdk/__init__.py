@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cxsdk.app import CX as CX
+    from cxsdk.app import Budgets as Budgets
     from cxsdk.app import FollowUp as FollowUp
     from cxsdk.app import Loyalty as Loyalty
     from cxsdk.app import PostPurchase as PostPurchase
+    from cxsdk.app import SurveyRule as SurveyRule
     from cxsdk.capabilities import CRM as CRM
     from cxsdk.capabilities import Channel as Channel
     from cxsdk.capabilities import Context as Context
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
     from cxsdk.domain.interaction import Direction as Direction
     from cxsdk.domain.interaction import InteractionFact as InteractionFact
     from cxsdk.domain.interaction import Kind as Kind
+    from cxsdk.domain.limits import Limit as Limit
+    from cxsdk.domain.limits import Usage as Usage
     from cxsdk.domain.outward import Choice as Choice
     from cxsdk.domain.outward import LogEntry as LogEntry
     from cxsdk.domain.outward import Message as Message
@@ -73,7 +77,7 @@ if TYPE_CHECKING:
     from cxsdk.webhooks import verify_token as verify_token
 
 _HOMES = {
-    "cxsdk.app": ("CX", "FollowUp", "Loyalty", "PostPurchase"),
+    "cxsdk.app": ("CX", "Budgets", "FollowUp", "Loyalty", "PostPurchase", "SurveyRule"),
     "cxsdk.capabilities": (
         "CRM", "Channel", "Context", "Http", "Inbound", "Plugin", "Reader", "Stop", "SurveyProvider",
     ),
@@ -84,6 +88,7 @@ _HOMES = {
     ),
     "cxsdk.domain.identity": ("Agent", "Identity", "Person", "email", "handle", "phone"),
     "cxsdk.domain.interaction": ("Attachment", "CallState", "Direction", "InteractionFact", "Kind"),
+    "cxsdk.domain.limits": ("Limit", "Usage"),
     "cxsdk.domain.outward": ("Choice", "LogEntry", "Message", "Receipt"),
     "cxsdk.domain.raw": ("Page", "Raw", "Request"),
     "cxsdk.domain.secret": ("Secret",),

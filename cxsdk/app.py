@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
@@ -22,7 +23,9 @@ from cxsdk.domain.settings import Settings
 from cxsdk.domain.texts import check_overrides
 from cxsdk.domain.zones import TimeZone
 from cxsdk.errors import ConfigurationError
-from cxsdk.hooks import Hooks
+from cxsdk.hooks import Hooks, named
+from cxsdk.journeys.governor import Governor
+from cxsdk.journeys.routing import ANY
 from cxsdk.journeys.runtime import LEASE, Policy, Runtime
 from cxsdk.observe import redact_url, register_secrets
 from cxsdk.policy.rules import Budgets
@@ -33,7 +36,7 @@ from cxsdk.store.work import insert_for
 from cxsdk.webhooks.ingest import Api
 from cxsdk.webhooks.links import LinkSigner
 
-__all__ = ["CX", "FollowUp", "Loyalty", "PostPurchase", "SurveyRule"]
+__all__ = ["CX", "Budgets", "FollowUp", "Loyalty", "PostPurchase", "SurveyRule"]
 
 #: The account under which the ingest API's records stand.
 API_ACCOUNT = "api"
@@ -45,21 +48,43 @@ class CX(Settings):
     Making it does nothing but check; ``open`` connects. ``database`` and ``broker`` are URLs.
     """
 
+    #: The CRM that everything is written to.
     crm: SerializeAsAny[CRM]
+    #: The channels over which the company and its customers talk.
     channels: tuple[SerializeAsAny[Channel], ...] = ()
+    #: Who asks and takes the answers; the first one is used. Without one, nobody is asked.
     survey_providers: tuple[SerializeAsAny[SurveyProvider], ...] = ()
+    #: Whom to ask, and when: one rule of each kind.
     surveys: tuple[SerializeAsAny[SurveyRule], ...] = ()
+    #: What is promised to the unhappy.
     follow_up: FollowUp = FollowUp()
+    #: Modules and objects with hooks of your own, besides the installed ones; see [hooks](hooks.md).
+    plugins: tuple[Any, ...] = ()
+    #: The address under which customers and providers reach this installation, as they write it. Links and webhook
+    #: signatures are made of it.
     public_url: str = "http://127.0.0.1:8000"
+    #: The name under which customers know the company; in letters and on survey pages. Where it is empty, the host of
+    #: ``public_url``.
     company: str = ""
+    #: The time zone of a customer whose own is not known: an IANA name.
     timezone: TimeZone = "UTC"
+    #: The language in which agents are written to, and customers of whom none is known: ``en``, ``uk`` or ``ru``.
     language: str = "en"
+    #: How often a person may be asked, and when not.
     budgets: Budgets = Budgets()
+    #: Wording of your own: text id, then language in lower case, then the text; see [texts](texts.md).
     texts: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    #: ``sqlite:///file.db``, or ``postgresql://user:password@host/name``.
     database: str = Field(default="sqlite:///cxsdk.db", repr=False)
+    #: Over what work is rung for: ``memory://`` inside one process; between several ``redis://…``, ``rediss://…``,
+    #: ``amqp://…``, ``amqps://…``, or ``database://``, which is PostgreSQL itself and no other server.
     broker: str = Field(default="memory://", repr=False)
+    #: The key that signs survey links, at least 16 bytes. Without one, a key is made once and kept in the database.
     signing_key: Secret | None = None
+    #: How long raw inbound records are kept after they were understood.
     keep_raw: Duration = KEEP_RAW
+    #: How long a worker holds what it has claimed, or one and a half times a plugin's ``deadline_s`` where that is
+    #: longer; and how long a clock that is silent holds the sources that it reads.
     lease: Duration = LEASE
 
     @field_validator("public_url")
@@ -76,9 +101,15 @@ class CX(Settings):
         check_overrides(texts)
         return texts
 
+    @field_validator("plugins")
+    @classmethod
+    def _have_hooks_and_names(cls, plugins: tuple[Any, ...]) -> tuple[Any, ...]:
+        named(plugins)
+        return plugins
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> CX:
-        for name, times in Counter(plugin.name for plugin in self.plugins()).items():
+        for name, times in Counter(account.name for account in self.accounts()).items():
             if times > 1:
                 raise ConfigurationError(
                     f"Two accounts are called {name!r}.",
@@ -86,10 +117,21 @@ class CX(Settings):
                     cure='Give one another name="…".',
                     code="name_taken",
                 )
-            if name == API_ACCOUNT:
+            if name in (API_ACCOUNT, ANY):
                 raise ConfigurationError(
                     f"The name {name!r} is cxsdk's own.", path="CX", cure='Choose another name="…".', code="name_taken"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _can_ring(self) -> CX:
+        if self.broker.startswith("database:") and self.database.startswith("sqlite"):
+            raise ConfigurationError(
+                "database:// rings through PostgreSQL, and the database is SQLite.",
+                path="CX.broker",
+                cure='Give database="postgresql://…", or keep SQLite with broker="memory://" and: cxsdk run APP',
+                code="broker_needs_postgresql",
+            )
         return self
 
     @model_validator(mode="after")
@@ -110,6 +152,10 @@ class CX(Settings):
                 cure="Give one, such as Email(...).",
                 code="channel_missing",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_are_told_apart(self) -> CX:
         for kind, times in Counter(rule.kind for rule in self.surveys).items():
             if times > 1:
                 raise ConfigurationError(
@@ -117,6 +163,15 @@ class CX(Settings):
                     path="CX.surveys",
                     cure="Keep one of them.",
                     code="survey_rule_doubled",
+                )
+        surveys = {rule.survey.name: rule.survey for rule in self.surveys}
+        for rule in self.surveys:
+            if rule.survey != surveys[rule.survey.name]:
+                raise ConfigurationError(
+                    f"Two surveys are called {rule.survey.name!r}.",
+                    path="CX.surveys",
+                    cure='Give one another name="…".',
+                    code="survey_name_taken",
                 )
         return self
 
@@ -133,7 +188,7 @@ class CX(Settings):
                 )
         return self
 
-    def plugins(self) -> tuple[Plugin, ...]:
+    def accounts(self) -> tuple[Plugin, ...]:
         """Every configured account."""
         return (self.crm, *self.channels, *self.survey_providers)
 
@@ -147,8 +202,8 @@ class CX(Settings):
     ) -> Iterator[Opened]:
         """Connects to the database, opens every account, and closes them all at the end.
 
-        ``doorbell_of`` makes the doorbell, given the store. Raises ConfigurationError where the database's schema is
-        older than the code.
+        ``doorbell_of`` makes the doorbell, given the store; ``hooks`` stand in for those of all plugins. Raises
+        ConfigurationError where the database's schema is older than the code.
         """
         clock = clock or SystemClock()
         with ExitStack() as stack:
@@ -158,15 +213,20 @@ class CX(Settings):
             doorbell = doorbell_of(store)
             store.ring = doorbell.ring
             signer = LinkSigner(self.signing_key or _own_key(store))
-            for plugin in self.plugins():
-                context = AccountContext(plugin, store, clock, signer, self.public_url)
+            governor = Governor(store, {account.name: account for account in self.accounts()})
+            for account in self.accounts():
+                told = governor.listener(account)
+                context = AccountContext(account, store, clock, signer, self.public_url, told)
                 stack.callback(context.close)
-                plugin.open(context)
-                stack.callback(plugin.close)
-                register_secrets(plugin)
-            yield Opened(self, self._runtime(store, clock, doorbell, signer, hooks or Hooks.load()))
+                account.open(context)
+                stack.callback(account.close)
+                register_secrets(account)
+            hooks = hooks or Hooks.load(extra=named(self.plugins))
+            yield Opened(self, self._runtime(store, clock, doorbell, signer, hooks, governor))
 
-    def _runtime(self, store: Store, clock: Clock, doorbell: Doorbell, signer: LinkSigner, hooks: Hooks) -> Runtime:
+    def _runtime(
+        self, store: Store, clock: Clock, doorbell: Doorbell, signer: LinkSigner, hooks: Hooks, governor: Governor
+    ) -> Runtime:
         return Runtime(
             store=store,
             clock=clock,
@@ -179,6 +239,7 @@ class CX(Settings):
             survey_providers={provider.name: provider for provider in self.survey_providers},
             api=Api(name=API_ACCOUNT),
             policy=self._policy(),
+            governor=governor,
             lease=self.lease,
         )
 
@@ -194,7 +255,7 @@ class CX(Settings):
         )
 
     def __repr__(self) -> str:
-        names = ", ".join(plugin.name for plugin in self.plugins())
+        names = ", ".join(account.name for account in self.accounts())
         return f"CX({names}; database={redact_url(self.database)!r}, broker={redact_url(self.broker)!r})"
 
     __str__ = __repr__

@@ -13,6 +13,7 @@ from cxsdk.capabilities.context import VALUE_LIMIT
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.secret import Secret
 from cxsdk.http import Session
+from cxsdk.http.session import Told
 from cxsdk.observe import logger
 from cxsdk.store import Store
 from cxsdk.store.tables import plugin_state
@@ -49,9 +50,12 @@ class AccountState:
 class AccountContext:
     """Implements ``Context`` for one account of an opened installation."""
 
-    def __init__(self, plugin: Plugin, store: Store, clock: Clock, signer: LinkSigner, public_url: str) -> None:
+    def __init__(
+        self, plugin: Plugin, store: Store, clock: Clock, signer: LinkSigner, public_url: str, told: Told | None = None
+    ) -> None:
         self._plugin = plugin
         self._signer = signer
+        self._told = told
         self._public_url = public_url.rstrip("/")
         self._sessions: list[Session] = []
         self.clock = clock
@@ -68,7 +72,9 @@ class AccountContext:
         basic: tuple[str, Secret] | None = None,
     ) -> Session:
         """A session for the provider of this account."""
-        session = Session.of(self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, clock=self.clock)
+        session = Session.of(
+            self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, clock=self.clock, told=self._told
+        )
         self._sessions.append(session)
         return session
 

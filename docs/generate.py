@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a script among pages, no package
 """Writes the generated parts of these pages; ``--check`` writes nothing and fails where one is stale.
 
-A part stands between ``<!-- generated: name -->`` and ``<!-- end -->``. It is made of the code itself. What the code
-does not say of its settings, ``meanings.toml`` says.
+A part stands between ``<!-- generated: name -->`` and ``<!-- end -->``. It is made of the code itself: what a setting
+means stands in the ``#:`` comment above it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import tomllib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import time, timedelta
@@ -29,7 +28,6 @@ from cxsdk.errors import all_errors
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-MEANINGS = tomllib.loads((DOCS / "meanings.toml").read_text(encoding="utf-8"))
 BUNDLED = (
     "cxsdk_localcrm:LocalCRM",
     "cxsdk_email:Email",
@@ -37,6 +35,16 @@ BUNDLED = (
     "cxsdk_telephony:Telephony",
     "cxsdk_hostedsurvey:HostedSurvey",
 )
+
+#: Errors whose words are another library's.
+OTHERS_WORDS = {
+    "call_event_invalid": "A field of the event is missing or malformed; the error names it. Send it corrected.",
+    "setting_invalid": "The value does not fit the setting; the error says why. Correct this setting.",
+    "setting_missing": "A setting without a default was not given. Give it.",
+    "setting_unknown": "There is no such setting. Remove it, or check its spelling against the plugin's page.",
+    "telegram_update_invalid": "An update has not the shape that Telegram documents. It is kept: report the field.",
+    "updates_conflict": "Another program or a webhook takes the bot's updates. Stop it, or call `remove_webhook()`.",
+}
 
 _PART = re.compile(r"(<!-- generated: (\w+)(?: (\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -111,6 +119,8 @@ def codes() -> Iterator[str]:
     for path in _sources():
         for said in _said_in(path):
             by_code[said.code].append(said)
+    if gone := OTHERS_WORDS.keys() - by_code.keys():
+        sys.exit(f"Nothing says {', '.join(sorted(gone))} any more: take it out of OTHERS_WORDS.")
     rows = ((f"`{code}`", *_together(code, by_code[code])) for code in sorted(by_code))
     yield from _table("code", "error", "what it says, and its cure", "said in", rows=rows)
 
@@ -129,7 +139,7 @@ def _together(code: str, places: list[Said]) -> tuple[str, str, str]:
     words = [re.sub(r"\{\w+\}", "…", place.words) for place in places]
     return (
         once((f"`{place.error}`" if place.error[0].isupper() else place.error for place in places), ", "),
-        MEANINGS["codes"].get(code) or once(words, " / "),
+        OTHERS_WORDS.get(code) or once(words, " / "),
         once((f"`{place.module}`" for place in places), ", "),
     )
 
@@ -160,7 +170,8 @@ def _codes_of_call(
 ) -> Iterator[tuple[str, str, str]]:
     name = ast.unparse(call.func).rpartition(".")[2]
     given = {keyword.arg or "": keyword.value for keyword in call.keywords}
-    if name in functions:  # a function of the module that makes the error: its arguments by name
+    error = _error_of(call)
+    if not error and name in functions:  # a function of the module that makes the error: its arguments by name
         given |= dict(zip((arg.arg for arg in functions[name].args.args), call.args, strict=False))
         error = next((_error_of(inner) for inner in ast.walk(functions[name]) if _error_of(inner)), "")
     elif name == "PydanticCustomError":
@@ -168,7 +179,6 @@ def _codes_of_call(
         error = "ConfigurationError" if module == "cxsdk.domain.secret" else "BadInput"
     else:
         given |= {"message": call.args[-1]} if call.args else {}
-        error = _error_of(call)
     words = [_words(given[part]) for part in ("message", "title", "detail", "cure") if part in given]
     if error and "code" in given:
         said = " ".join(part if part[-1] in ".…" else f"{part}." for part in words if part)
@@ -234,9 +244,11 @@ def settings(place: str) -> Iterator[str]:
     """Each field of a class with its meaning and default."""
     cls = _load(place)
     comments = _comments(cls)
+    if unsaid := cls.model_fields.keys() - comments.keys():
+        sys.exit(f"{cls.__name__} does not say what {', '.join(sorted(unsaid))} means: write a #: comment above it.")
     rows = []
     for name, field in cls.model_fields.items():
-        meaning = comments.get(name) or MEANINGS[cls.__name__][name]
+        meaning = comments[name]
         rows.append((f"`{name}`", meaning[0].lower() + meaning[1:].rstrip("."), _default(cls, name, field)))
     yield from _table("setting", "meaning", "default", rows=rows)
 

@@ -24,11 +24,16 @@ class Channel(Plugin):
     lookup_lag: ClassVar[timedelta] = timedelta(0)
     #: Whether a message's ``choices`` are shown as buttons and ``parse`` returns what was tapped as a Response.
     inline_answers: ClassVar[bool] = False
-    #: The longest text the channel takes, in characters; None: no limit worth naming.
+    #: The longest text of one message, in UTF-16 units (a letter is one, most emoji are two), at least 2; None: no
+    #: limit worth naming. ``send`` never gets a longer one: that comes in parts, each a message with its own key.
     message_length: ClassVar[int | None] = None
 
     def send(self, messages: Sequence[Message]) -> Iterable[Receipt]:
-        """Sends each message; the receipt brings the provider's id, by which deliveries are matched."""
+        """Sends each message; the receipt brings the provider's id, by which deliveries are matched.
+
+        The parts of a long text are given one by one, the next one when the one before was accepted; the id of the
+        last part stands for all of them.
+        """
         raise NotImplementedError
 
     def find_written(self, keys: Sequence[str]) -> Iterable[str | None]:

@@ -34,14 +34,21 @@ class CRM(Plugin):
 
     @abstractmethod
     def create_people(self, people: Sequence[Person]) -> Iterable[Receipt]:
-        """Creates a lead with a responsible agent for each; the receipt brings the CRM's id."""
+        """Creates a lead with a responsible agent for each; the receipt brings the CRM's id.
+
+        ``agent_id`` suggests who: the agent who talked to the customer, where there is one. Without a suggestion, or
+        where the CRM has rules of its own, those decide.
+        """
 
     @abstractmethod
     def log(self, entries: Sequence[LogEntry]) -> Iterable[Receipt]:
         """Puts entries on their people's timelines, or updates those that have an ``entry_id``."""
 
     def save_tasks(self, tasks: Sequence[Task]) -> Iterable[Receipt]:
-        """Creates tasks, or updates those that have a ``task_id``."""
+        """Creates tasks, or updates those that have a ``task_id``.
+
+        A task that names no agent is for whoever is responsible for its person, as the CRM knows it at that moment.
+        """
         raise NotImplementedError
 
     def agents(self) -> Iterable[Agent]:

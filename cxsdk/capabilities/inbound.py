@@ -49,6 +49,14 @@ class Inbound(ABC):
         """
         return body_id(request.body)
 
+    def acknowledge(self, raw: Raw, thanks: str) -> None:
+        """Tells whoever waits for it that this record is safe: it is folded and committed, whatever happens here.
+
+        Called at most once for a record, soon after it came, and perhaps never; what it raises is logged and no more.
+        ``thanks`` is what to say to a customer who answered a survey, in their language; empty for all else.
+        """
+        raise NotImplementedError
+
     def sources(self) -> Mapping[str, Reader]:
         """What is read on and on, by a name that stays: each has a cursor, a lease and a thread of its own."""
         return {}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import field_validator, model_validator
 
+from cxsdk.domain.limits import Limit, Usage
 from cxsdk.domain.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import requests
 
@@ -35,6 +36,9 @@ class Plugin(Settings, ABC):
 
     #: The account's name: the key of its rows and the last part of its URLs. Two accounts of one plugin need two.
     name: str = ""
+    #: How much of the provider may be used. A plugin sets what its provider documents, an integrator what their plan
+    #: allows.
+    limits: tuple[Limit, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -61,6 +65,10 @@ class Plugin(Settings, ABC):
         be a 503 with a code, a 403 with a code, or an error inside a 200.
         """
         return None
+
+    def usage(self, response: requests.Response) -> Iterable[Usage]:
+        """What an answer tells of the account's limits, by their names: asked of every answer where there are any."""
+        return ()
 
     def pages(self) -> Callable[..., Any] | None:
         """An ASGI application of this account's own, or None.

@@ -29,7 +29,8 @@ def command(customer: str, app: str) -> None:
         told = decisions.of_customer(tx, found.id)
         known = customers.identities_of(tx, [found.id]).get(found.id, [])
     console = Console()
-    console.print(f"[bold]{found.name or 'Customer'}[/bold] {found.id}: {', '.join(map(str, known))}", highlight=False)
+    who = ", ".join(f"{identity}{'' if identity.is_known else ' (maybe)'}" for identity in known)
+    console.print(f"[bold]{found.name or 'Customer'}[/bold] {found.id}: {who}", highlight=False)
     console.print(_table(told) if told else "Nothing has been decided about them yet.")
 
 

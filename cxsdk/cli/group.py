@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import version
 
 import click
 
-from cxsdk.errors import CxsdkError
-from cxsdk.observe import configure
+from cxsdk.errors import BadInput, CxsdkError
+from cxsdk.observe import configure, crashing
 
 #: Each command and the module that holds it under the same name; loaded only when it is called.
 COMMANDS = {
@@ -22,6 +23,8 @@ COMMANDS = {
     "db": "cxsdk.cli.db",
     "explain": "cxsdk.cli.explain",
     "erase": "cxsdk.cli.erase",
+    "dead": "cxsdk.cli.dead",
+    "replay": "cxsdk.cli.replay",
     "token": "cxsdk.cli.token",
 }
 
@@ -55,6 +58,7 @@ def cli() -> None:
 def run() -> None:
     """Runs the command line; an error of ours is one line that says what to do."""
     configure()
+    crashing.arm(os.environ.get(crashing.VARIABLE, ""))
     logging.getLogger("alembic").setLevel(logging.WARNING)  # says nothing that an operator needs
     try:
         cli.main(standalone_mode=False)
@@ -65,4 +69,4 @@ def run() -> None:
         sys.exit(error.exit_code)
     except CxsdkError as error:
         click.echo(f"{error.code}: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, BadInput) else 1)

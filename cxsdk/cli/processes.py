@@ -15,7 +15,8 @@ def refuse_in_process_broker(cx: CX, command: str) -> None:
         raise ConfigurationError(
             f"memory:// reaches no other process, and cxsdk {command} is one of several.",
             path="CX.broker",
-            cure="Give redis://… or amqp://…, or run everything in one process with: cxsdk run APP",
+            cure="Give database:// (PostgreSQL itself), redis://… or amqp://…, or run everything in one process with: "
+            "cxsdk run APP",
             code="broker_in_process",
         )
 

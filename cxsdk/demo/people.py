@@ -54,7 +54,7 @@ def _customer(id: str, number: int, seed: int) -> SampleCustomer:
         language=rng.choices(("en", "uk", "ru"), (90, 5, 5))[0],
         email=f"customer{number}@example.org" if phone is None or rng.random() < 0.85 else None,
         phone=phone,
-        telegram=700_000 + number if rng.random() < 0.6 else None,
+        telegram=700_000 + number if rng.random() < 0.85 else None,
         shares_contact=rng.random() < 0.7,
         has_mailbox=rng.random() < 0.99,
         content=rng.betavariate(5, 1.3),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
+from email.parser import BytesHeaderParser
 from functools import partial
 from random import Random
 from typing import Any
@@ -50,7 +51,13 @@ class Respondents:
         self._by_email = {customer.email: customer for customer in customers if customer.email}
         self._by_user = {customer.telegram: customer for customer in customers if customer.telegram is not None}
         self._mails_seen = self._messages_seen = 0
-        self.open_link = ""  #: a question that nobody is going to answer, for the curious
+        self._unanswered: bytes | str = ""  # a mail, or a link
+
+    @property
+    def open_link(self) -> str:
+        """A question that nobody is going to answer, for the curious."""
+        left = self._unanswered
+        return left if isinstance(left, str) else _link_in(message_from_bytes(left))
 
     def look(self, now: datetime) -> None:
         """Takes note of what arrived since the last look."""
@@ -58,7 +65,9 @@ class Respondents:
         self._mails_seen += len(mails)
         self._messages_seen += len(messages)
         for received in mails:
-            self._read_mail(self._by_email[received.recipients[0]], message_from_bytes(received.data), now)
+            # The headers alone: most mails are not read any further
+            mail = BytesHeaderParser().parsebytes(received.data)
+            self._read_mail(self._by_email[received.recipients[0]], mail, received.data, now)
         for message in messages:
             self._read_message(self._by_user[message["chat"]["id"]], message, now)
 
@@ -68,16 +77,18 @@ class Respondents:
             deed(now)
         self._messenger.deliver()
 
-    def _read_mail(self, customer: SampleCustomer, mail: Message, now: datetime) -> None:
-        link, rng = _link_in(mail), customer.rng("mail", mail["Message-ID"])
+    def _read_mail(self, customer: SampleCustomer, mail: Message, data: bytes, now: datetime) -> None:
+        asks, rng = mail["List-Unsubscribe"] is not None, customer.rng("mail", mail["Message-ID"])
         if not customer.has_mailbox:
             self._post.bring(bounce(now, mail["To"], mail["Message-ID"]), now)
         elif rng.random() < _AWAY:
             self._post.answer(_away(mail, customer, now), customer, now)
-        elif link and rng.random() < _STOP:
+        elif asks and rng.random() < _STOP:
             self._plan(rng, now, partial(rng.choice((self._stop_by_mail, self._stop_by_link)), customer, mail))
-        elif link:
-            self._consider(rng, customer, link, now, partial(self._visit, customer, link))
+        elif asks and rng.random() < customer.answers:
+            self._plan(rng, now, partial(self._visit, customer, _link_in(message_from_bytes(data))))
+        elif asks:
+            self._unanswered = data
 
     def _read_message(self, customer: SampleCustomer, message: dict[str, Any], now: datetime) -> None:
         data, found = buttons(message), _LINK.search(message["text"])
@@ -95,7 +106,7 @@ class Respondents:
         if rng.random() < customer.answers:
             self._plan(rng, now, deed)
         else:
-            self.open_link = link
+            self._unanswered = link
 
     def _plan(self, rng: Random, now: datetime, deed: Deed) -> None:
         self._agenda.add(next_busy(now, rng, skip=rng.randrange(_PATIENCE)), self, deed)

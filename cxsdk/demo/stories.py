@@ -14,7 +14,7 @@ from cxsdk.demo.people import SampleCustomer
 from cxsdk.demo.purchases import Purchase
 
 #: How many stories there are for a purchase, on average.
-STORIES = 1.55
+STORIES = 1.34
 #: How long before and after the purchase a story may begin, in days.
 BEFORE, AFTER = 3, 9
 
@@ -62,8 +62,8 @@ _AT_ONCE = None
 _STORIES: tuple[tuple[float, tuple[Move, ...]], ...] = (
     (12, (_CALL_IN,)),
     (3, (_CALL_OUT,)),
-    (20, (_MAIL_IN, Move(Medium.MAIL, Way.OUT, 0.5), Move(Medium.MAIL, Way.IN, 0.7))),
-    (20, (_MAIL_IN, Move(Medium.MAIL, Way.IN, 0.9))),
+    (12, (_MAIL_IN, Move(Medium.MAIL, Way.OUT, 0.5), Move(Medium.MAIL, Way.IN, 0.7))),
+    (8, (_MAIL_IN, Move(Medium.MAIL, Way.IN, 0.9))),
     (4, (_MAIL_IN, Move(Medium.CALL, Way.OUT, 0.5))),
     (
         60,

@@ -77,15 +77,17 @@ class BusinessEvent(Value):
 
 
 class OptOut(Value):
-    """A customer wants no more surveys and no other automatic messages.
+    """A customer wants no more surveys and no other automatic messages; or, with ``opted_out=False``, wants them again.
 
-    Who it is, says ``customer``, or the token of the ``invitation`` that they answered with it.
+    Who it is, says ``customer``, or the token of the ``invitation`` that they answered with it. Of several, the one
+    that was said last (``at``) holds, in whatever order they come.
     """
 
     key: str = Field(min_length=1, max_length=200)
     at: Moment
-    customer: Identity | None = None
+    customer: tuple[Identity, ...] = ()
     invitation: str | None = None
+    opted_out: bool = True  #: what they wish from then on, not the change
     reason: str = ""
 
 
@@ -94,7 +96,7 @@ class MessageRequest(Value):
 
     key: str = Field(min_length=1, max_length=200)
     at: Moment
-    customer: Identity
+    customer: tuple[Identity, ...] = Field(min_length=1)
     text: str = Field(min_length=1)
     subject: str = ""
     channel: str | None = None  #: the account to send over

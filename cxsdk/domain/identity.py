@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from pydantic import Field
 
@@ -37,6 +38,8 @@ class Identity(Value):
         return self.model_copy(update={"confidence": Confidence.MAYBE})
 
 
+# People come back: of the same address or number, the meaning is the same.
+@lru_cache(maxsize=16_384)
 def phone(number: str, *, region: str | None = None) -> Identity:
     """A phone number in E.164. ``region`` (ISO 3166, ``"UA"``) reads numbers written without a country code.
 
@@ -56,6 +59,7 @@ def phone(number: str, *, region: str | None = None) -> Identity:
     return Identity(kind="phone", value=e164, confidence=confidence)
 
 
+@lru_cache(maxsize=16_384)
 def email(address: str) -> Identity:
     """An e-mail address, normalised to lower case. Raises BadInput for what cannot be one; asks no DNS."""
     from email_validator import EmailNotValidError, validate_email

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from pydantic import Field
@@ -112,8 +112,14 @@ def body_id(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
+if TYPE_CHECKING:
+    Raws = Sequence[Raw]
+else:
+    Raws = tuple[Raw, ...]  # what is kept, whatever was given
+
+
 class Page(Value):
     """What a source read at once, and the cursor to go on from; both are stored in one transaction."""
 
-    items: tuple[Raw, ...] = ()
+    items: Raws = ()
     cursor: str | None = None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 
@@ -12,7 +13,8 @@ from cxsdk.domain.durations import Duration
 from cxsdk.domain.facts import EventKind
 from cxsdk.domain.settings import Settings
 from cxsdk.domain.survey import Survey
-from cxsdk.domain.surveys import LOYALTY, POST_PURCHASE
+from cxsdk.domain.surveys import CLOSING, LOYALTY, POST_PURCHASE
+from cxsdk.errors import ConfigurationError
 
 
 class SurveyRule(Settings, ABC):
@@ -25,9 +27,22 @@ class SurveyRule(Settings, ABC):
     #: Events that move a window that is still open: they tell better when the customer knows the product.
     anchors: ClassVar[frozenset[EventKind]] = frozenset()
 
+    #: What is asked.
     survey: Survey
     #: How long an answer is awaited.
     answer_within: Duration = timedelta(days=30)
+
+    @model_validator(mode="after")
+    def _has_names_of_its_own(self) -> Self:
+        kind = getattr(self, "kind", "")
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", kind) or CLOSING.name in (kind, self.survey.name):
+            raise ConfigurationError(
+                f"The rule has no kind of its own, or it asks {CLOSING.name!r}, which is asked when a case is solved.",
+                path=f"{type(self).__name__}.kind",
+                cure='Write kind = "…" into the class: 1 to 40 lower-case letters, digits or _; and another survey.',
+                code="survey_rule_invalid",
+            )
+        return self
 
     @abstractmethod
     def window(self, at: datetime) -> tuple[datetime, datetime]:
@@ -40,7 +55,9 @@ class PostPurchase(SurveyRule):
     kind = "post_purchase"
     triggers = frozenset({EventKind.PURCHASE, EventKind.RENEWAL})
 
+    #: How long after the purchase or renewal to ask.
     after: Duration = timedelta(hours=2)
+    #: How long after that moment it may still be asked; then it is skipped.
     within: Duration = timedelta(days=7)
     survey: Survey = POST_PURCHASE
 
@@ -58,6 +75,8 @@ class Loyalty(SurveyRule):
     kind = "loyalty"
     anchors = frozenset({EventKind.USE, EventKind.DELIVERY})
 
+    #: The earliest and the latest time to ask, counted from use or delivery where the shop tells of it, else from the
+    #: purchase.
     between: tuple[Duration, Duration] = (timedelta(days=14), timedelta(days=28))
     survey: Survey = LOYALTY
 
@@ -75,8 +94,11 @@ class Loyalty(SurveyRule):
 class FollowUp(Settings):
     """What is promised to an unhappy customer, in hours of the clock (sources E and M)."""
 
+    #: Until when a person gets in touch after an unhappy answer or a wish to be contacted.
     contact_within: Duration = timedelta(hours=1)
+    #: Until when it is solved.
     solve_within: Duration = timedelta(hours=24)
+    #: Until when a missed call is returned.
     call_back_within: Duration = timedelta(minutes=5)
     #: How long the answer to "is it solved?" is awaited before the case is closed unconfirmed.
     confirm_within: Duration = timedelta(days=7)

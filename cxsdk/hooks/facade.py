@@ -28,7 +28,7 @@ class Hooks:
 
     @classmethod
     def load(cls, extra: Sequence[tuple[str, Any]] = ()) -> Hooks:
-        """The hooks of all installed plugins, and of those in ``extra``."""
+        """The hooks of all installed plugins, and of those in ``extra``, by name."""
         return cls(*load(extra))
 
     def channels(self) -> list[type[Channel]]:

@@ -1,16 +1,19 @@
-"""Finds plugins through entry points, one at a time: a broken one is listed as broken and hurts nobody else."""
+"""Finds plugins, one at a time: a broken one is listed as broken and hurts nobody else.
+
+Most are installed distributions with an entry point; others are modules and objects of the configuration file.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
-from cxsdk.errors import PluginBug
+from cxsdk.errors import ConfigurationError, PluginBug
 from cxsdk.hooks import specs
 
 GROUP = "cxsdk.plugins"
@@ -20,7 +23,7 @@ NAME_LIMIT = 35
 
 @dataclass(frozen=True)
 class Found:
-    """One plugin that an entry point names. ``problem`` is empty, or says why it is not used."""
+    """One plugin; without a distribution where code gave it. ``problem`` is empty, or says why it is not used."""
 
     name: str
     distribution: str = ""
@@ -33,13 +36,55 @@ def load(
 ) -> tuple[pluggy.PluginManager, list[Found]]:
     """A manager with each plugin that could be loaded, and what was found of all of them.
 
-    ``extra`` registers objects that come from code instead of an entry point, by name.
+    ``extra`` are objects that come from code instead of an entry point, by name.
     """
     manager = pluggy.PluginManager("cxsdk")
     manager.add_hookspecs(specs)
     report = [_load_one(manager, point) for point in (entry_points(group=GROUP) if found is None else found)]
     report += [_register(manager, name, plugin, Found(name)) for name, plugin in extra]
     return manager, report
+
+
+def named(plugins: Sequence[Any]) -> list[tuple[str, Any]]:
+    """Modules and objects of the configuration file under their names: ``__name__``, else the name of the class.
+
+    What is owed to a plugin is kept under its name: it must be one alone, and the same in every process. Raises
+    ConfigurationError where it is not, and for what is no plugin at all.
+    """
+    by_name: dict[str, Any] = {}
+    for number, plugin in enumerate(plugins):
+        name = str(getattr(plugin, "__name__", None) or type(plugin).__name__)
+        _check(plugin, name, f"CX.plugins.{number}")
+        if name in by_name or name in entry_points(group=GROUP).names:
+            raise ConfigurationError(
+                f"Two plugins are called {name!r}.",
+                path=f"CX.plugins.{number}",
+                cure='Give this one a __name__ = "…" of its own.',
+                code="plugin_name_taken",
+            )
+        by_name[name] = plugin
+    return list(by_name.items())
+
+
+def _check(plugin: Any, name: str, path: str) -> None:
+    if inspect.isclass(plugin):
+        raise ConfigurationError(
+            "This is a class.", path=path, cure=f"Give an object of it: {name}().", code="plugin_invalid"
+        )
+    if not any(_implementations(pluggy.PluginManager("cxsdk"), plugin)):
+        raise ConfigurationError(
+            "This implements no hook.",
+            path=path,
+            cure="Mark its functions with @hookimpl; CRMs, channels and survey providers have settings of their own.",
+            code="plugin_invalid",
+        )
+    if len(name) > NAME_LIMIT:
+        raise ConfigurationError(
+            f"The plugin's name is longer than {NAME_LIMIT} characters.",
+            path=path,
+            cure='Give it a shorter __name__ = "…".',
+            code="plugin_name_invalid",
+        )
 
 
 def _load_one(manager: pluggy.PluginManager, point: EntryPoint) -> Found:
@@ -60,6 +105,8 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Foun
         return _broken(about, f"Another plugin is called {name!r}; one of them must be renamed.")
     if len(name) > NAME_LIMIT:
         return _broken(about, f"Its name is longer than {NAME_LIMIT} characters.")
+    if (other := manager.get_name(plugin)) is not None:
+        return _broken(about, f"It is the plugin {other!r} already.")
     try:
         _refuse_odd_implementations(manager, plugin)
         manager.register(plugin, name=name)
@@ -71,11 +118,15 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Foun
     return about
 
 
-def _refuse_odd_implementations(manager: pluggy.PluginManager, plugin: Any) -> None:
+def _implementations(manager: pluggy.PluginManager, plugin: Any) -> Iterator[tuple[str, pluggy.HookimplOpts]]:
     for name in dir(plugin):
         options = manager.parse_hookimpl_opts(plugin, name)
-        if options is None:
-            continue
+        if options is not None:
+            yield name, options
+
+
+def _refuse_odd_implementations(manager: pluggy.PluginManager, plugin: Any) -> None:
+    for name, options in _implementations(manager, plugin):
         method = getattr(plugin, name)
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
             raise PluginBug(f"{name} is an async function; hooks are plain functions. Remove 'async'.")

@@ -24,6 +24,7 @@ from cxsdk.http.details import complete
 from cxsdk.http.meaning import meaning, unanswered, unreadable
 from cxsdk.http.repeat import repeating
 from cxsdk.observe import count, logger, redact, register_secrets
+from cxsdk.observe.crashing import calling
 
 if TYPE_CHECKING:
     from cxsdk.capabilities.plugin import Plugin
@@ -175,7 +176,8 @@ class Session:
             files=call.files,
             auth=Credentials(headers),
         )
-        return wire.exchange(http, http.prepare_request(asked), limits)
+        with calling():
+            return wire.exchange(http, http.prepare_request(asked), limits)
 
     def _thread_session(self) -> requests.Session:
         # a requests.Session is not safe to share between threads

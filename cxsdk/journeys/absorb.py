@@ -9,8 +9,8 @@ from typing import Any, get_args
 from sqlalchemy import Row
 
 from cxsdk.domain.facts import Fact
-from cxsdk.domain.raw import Raw
 from cxsdk.errors import BadInput, PluginBug, StoreUnavailable
+from cxsdk.journeys.acknowledging import acknowledge
 from cxsdk.journeys.folding import Arrived, fold_facts
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
@@ -51,9 +51,8 @@ def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
     plugin = runtime.inbound(account)
     if plugin is None:
         return Parsed(row, problem=f"There is no account {account!r} any more that understands this record.")
-    raw = Raw(id=row.event_key, body=row.body, headers=row.headers, source=row.source, received_at=row.received_at)
     try:
-        facts = tuple(plugin.parse(raw))
+        facts = tuple(plugin.parse(inbox.raw_of(row)))
         for fact in facts:
             if not isinstance(fact, get_args(Fact)):
                 raise PluginBug(f"parse returned {type(fact).__name__}, which is not a fact.")
@@ -102,7 +101,8 @@ def _fold_together(runtime: Runtime, account: str, batch: Sequence[Parsed]) -> N
         settle(tx, table, [{"id": p.row.id, "state": DONE, "customer_id": _owner(owners[p.row.id])} for p in good])
         for parsed in batch:
             if parsed.row.id in ours and parsed.problem:
-                inbox.set_aside(tx, parsed.row.id, parsed.problem)
+                inbox.set_aside(runtime.store, tx, parsed.row.id, parsed.problem)
+    acknowledge(runtime, account, [(parsed.row, parsed.facts) for parsed in good])
 
 
 def _told(error: BadInput) -> str:

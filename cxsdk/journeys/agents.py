@@ -9,6 +9,7 @@ from cxsdk.capabilities import CRM
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.identity import Agent
 from cxsdk.observe import logger
+from cxsdk.observe.crashing import calling
 
 #: How long the CRM's list of agents is believed before it is asked again.
 FRESH = timedelta(minutes=5)
@@ -21,7 +22,7 @@ class AgentBook:
         self._crm = crm
         self._clock = clock
         self._lock = threading.Lock()
-        self._names: dict[str, str] = {}
+        self._names: dict[str, Agent] = {}
         self._fetched_at: datetime | None = None
 
     def refresh(self) -> None:
@@ -34,12 +35,22 @@ class AgentBook:
                 return
             self._fetched_at = now
             try:
-                self._names = {name: agent.id for agent in self._crm.agents() for name in _names(agent)}
+                with calling():
+                    self._names = {name: agent for agent in self._crm.agents() for name in _names(agent)}
             except Exception as error:  # contacts are logged without an agent rather than not at all
                 logger("cxsdk.agents").warning("agents_not_fetched", account=self._crm.name, error=str(error))
 
     def id_of(self, said: str | None) -> str | None:
         """The CRM's id of an agent given as e-mail, extension or id; None where the CRM knows no such agent."""
+        agent = self._find(said)
+        return agent.id if agent is not None else None
+
+    def active_id_of(self, said: str | None) -> str | None:
+        """The same of an agent who may be given new work; None where they have left."""
+        agent = self._find(said)
+        return agent.id if agent is not None and agent.active else None
+
+    def _find(self, said: str | None) -> Agent | None:
         return self._names.get(said.strip().lower()) if said else None
 
 

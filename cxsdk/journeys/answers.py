@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
@@ -22,28 +22,56 @@ from cxsdk.journeys.people import owe_people
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.told import tell
 from cxsdk.store import Transaction, customers, invitations, outbox
+from cxsdk.store.outbox import Owed
 
 #: Names that stand for the survey's score question and its free text, whatever their ids.
 SCORE, COMMENT = "score", "comment"
 
+T = TypeVar("T")
+
 
 def fold_responses(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[Response]) -> list[str | None]:
     """Folds answers and parts of answers; one to an invitation that we never made is set aside."""
-    return [_fold(runtime, tx, fact) for fact in facts]
+    found = invitations.by_tokens(tx, {fact.invitation for fact in facts})
+    asked = [_known(found.get(fact.invitation)) for fact in facts]
+    customers.lock(runtime.store, tx, {invitation.customer_id for invitation in asked})
+    before = invitations.responses_to(tx, {invitation.id for invitation in asked})
+    told: dict[str, _Told] = {}
+    for invitation, fact in zip(asked, facts, strict=True):
+        stood = before.get(invitation.id)
+        if fact.key not in _parts(stood):  # told again, it needs no survey that is still asked
+            survey = _known(runtime.policy.survey(invitation.survey))
+            stands = told.setdefault(invitation.id, _Told(invitation, survey, stood))
+            stands.add(_checked(fact, survey))
+    _save(runtime, tx, list(told.values()))
+    return [invitation.customer_id for invitation in asked]
 
 
-def _fold(runtime: Runtime, tx: Transaction, fact: Response) -> str:
-    invitation = invitations.by_token(tx, fact.invitation)
-    survey = runtime.policy.survey(invitation.survey) if invitation is not None else None
-    if invitation is None or survey is None:
+def _known(found: T | None) -> T:
+    if found is None:
         raise BadInput("There is no such invitation.", field="invitation", code="invitation_unknown")
-    customers.locked(runtime.store, tx, [invitation.customer_id])
-    before = invitations.response(runtime.store, tx, invitation.id)
-    parts = {part["key"]: part for part in (before.parts if before else ())}
-    if fact.key not in parts:
-        parts[fact.key] = _checked(fact, survey).model_dump(mode="json")
-        _save(runtime, tx, invitation, survey, before, list(parts.values()))
-    return str(invitation.customer_id)
+    return found
+
+
+def _parts(before: Row[Any] | None) -> dict[str, dict[str, Any]]:
+    return {part["key"]: part for part in (before.parts if before is not None else ())}
+
+
+class _Told:
+    """All parts of the answer to one invitation: those that were known, and those that are new."""
+
+    def __init__(self, invitation: Row[Any], survey: Survey, before: Row[Any] | None) -> None:
+        self.invitation, self.survey, self.before = invitation, survey, before
+        self._parts = _parts(before)
+
+    def add(self, fact: Response) -> None:
+        """Adds a part, unless it is known."""
+        self._parts.setdefault(fact.key, fact.model_dump(mode="json"))
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The parts in the order in which they were given."""
+        return sorted(self._parts.values(), key=lambda part: (datetime.fromisoformat(part["at"]), part["key"]))
 
 
 def _checked(fact: Response, survey: Survey) -> Response:
@@ -63,30 +91,32 @@ def _checked(fact: Response, survey: Survey) -> Response:
     return fact.model_copy(update={"answers": answers})
 
 
-def _save(
-    runtime: Runtime, tx: Transaction, invitation: Row[Any], survey: Survey, before: Any, parts: list[dict[str, Any]]
-) -> None:
-    parts.sort(key=lambda part: (datetime.fromisoformat(part["at"]), part["key"]))
-    answer = _folded(parts)
-    asked = survey.score_question
+def _save(runtime: Runtime, tx: Transaction, told: Sequence[_Told]) -> None:
+    answers = [_folded(stands.parts) for stands in told]
+    rows = [_row(runtime, tx, stands, answer) for stands, answer in zip(told, answers, strict=True)]
+    invitations.save_responses(runtime.store, tx, rows)
+    invitations.change(tx, [stands.invitation.id for stands in told], state=InvitationState.ANSWERED.value, reason=None)
+    for stands, answer in zip(told, answers, strict=True):
+        _take_phone(runtime, tx, stands.invitation.customer_id, answer.contact)
+    _log(runtime, tx, list(zip(told, answers, rows, strict=True)))
+
+
+def _row(runtime: Runtime, tx: Transaction, told: _Told, answer: Answer) -> dict[str, Any]:
+    """The response as it stands now, when its unhappy parts have been followed up."""
+    asked, parts = told.survey.score_question, told.parts
     score = answer.answers.get(asked.id) if asked is not None else None
-    case_id = _follow_up(runtime, tx, invitation, survey, answer, before)
-    row = {
-        "invitation_id": invitation.id,
-        "customer_id": invitation.customer_id,
-        "survey": survey.name,
+    return {
+        "invitation_id": told.invitation.id,
+        "customer_id": told.invitation.customer_id,
+        "survey": told.survey.name,
         "scale": asked.scale.value if asked is not None and asked.scale is not None else "",
         "score": score if isinstance(score, int) else None,
         "answers": dict(answer.answers),
         "parts": parts,
         "at": datetime.fromisoformat(parts[0]["at"]),
-        "revision": (before.revision if before else 0) + 1,
-        "case_id": case_id,
+        "revision": (told.before.revision if told.before else 0) + 1,
+        "case_id": _follow_up(runtime, tx, told.invitation, told.survey, answer, told.before),
     }
-    invitations.save_response(runtime.store, tx, row)
-    invitations.change(tx, [invitation.id], state=InvitationState.ANSWERED.value, reason=None)
-    _take_phone(runtime, tx, invitation.customer_id, answer.contact)
-    _log(runtime, tx, invitation, survey, answer, row)
 
 
 def _folded(parts: Sequence[Mapping[str, Any]]) -> Answer:
@@ -127,22 +157,21 @@ def _take_phone(runtime: Runtime, tx: Transaction, customer_id: str, contact: Co
         customers.give_identity(runtime.store, tx, customer_id, typed)
 
 
-def _log(
-    runtime: Runtime, tx: Transaction, invitation: Row[Any], survey: Survey, answer: Answer, row: Mapping[str, Any]
-) -> None:
-    text = entry_text(runtime, survey, answer)
-    waits = bool(owe_people(runtime.store, tx, runtime.crm.name, [invitation.customer_id]))
-    key = stable_id("answer", invitation.id)
-    entry = survey_entry(
-        runtime, key, invitation.customer_id, Direction.INBOUND, text, waits=waits, revision=row["revision"],
-        account=invitation.provider or "",
+def _log(runtime: Runtime, tx: Transaction, saved: Sequence[tuple[_Told, Answer, Mapping[str, Any]]]) -> None:
+    """Each answer is an entry on its person's timeline, and the plugins that listen are told."""
+    waiting = owe_people(runtime.store, tx, runtime.crm.name, [row["customer_id"] for _, _, row in saved])
+    outbox.owe(runtime.store, tx, [_entry(runtime, *one, waits=one[2]["customer_id"] in waiting) for one in saved])
+    for told, _, row in saved:
+        about = {name: row[name] for name in ("invitation_id", "customer_id", "survey", "score")}
+        tell(runtime, tx, "on_response_received", f"{told.invitation.id}:{row['revision']}", about)
+
+
+def _entry(runtime: Runtime, told: _Told, answer: Answer, row: Mapping[str, Any], *, waits: bool) -> Owed:
+    return survey_entry(
+        runtime, stable_id("answer", told.invitation.id), row["customer_id"], Direction.INBOUND,
+        entry_text(runtime, told.survey, answer), waits=waits, revision=row["revision"],
+        account=told.invitation.provider or "",
     )  # fmt: skip
-    outbox.owe(runtime.store, tx, [entry])
-    told = {
-        "invitation_id": invitation.id, "customer_id": invitation.customer_id, "survey": survey.name,
-        "score": row["score"],
-    }  # fmt: skip
-    tell(runtime, tx, "on_response_received", f"{invitation.id}:{row['revision']}", told)
 
 
 def entry_text(runtime: Runtime, survey: Survey, answer: Answer) -> str:

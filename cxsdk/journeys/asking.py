@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +12,11 @@ from sqlalchemy import Row
 from cxsdk.domain.identity import Identity
 from cxsdk.domain.survey import InvitationState
 from cxsdk.domain.texts import language_of
-from cxsdk.journeys.business import LANE
+from cxsdk.journeys.business import LANE, taken_back
 from cxsdk.journeys.routing import route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.policy.decision import Decision, Verdict
-from cxsdk.policy.rules import CLOSING_EXEMPT, Ask, Standing
+from cxsdk.policy.rules import CLOSING_EXEMPT, Ask, Rule, Standing
 from cxsdk.policy.surveys import decide
 from cxsdk.policy.zones import zone_of
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
@@ -25,6 +25,8 @@ from cxsdk.store.work import schedule, schedule_all
 
 #: The kind of the question that closes a case.
 CLOSING_KIND = "closing"
+#: A question that goes out within this time after it was decided on is not decided on again.
+FRESH = timedelta(minutes=1)
 
 
 @dataclass
@@ -173,6 +175,50 @@ def _ask(invitation: Row[Any]) -> Ask:
     return Ask(kind=invitation.kind, not_before=invitation.not_before, not_after=invitation.not_after, exempt=exempt)
 
 
+def second_thoughts(runtime: Runtime, tx: Transaction, ids: Iterable[str]) -> list[tuple[Row[Any], Decision]]:
+    """What speaks by now against questions that were decided on a while ago and are about to go out.
+
+    Budgets were asked when they were decided on; quiet hours, opt-outs and what was taken back are asked again.
+    """
+    before = runtime.clock.now() - FRESH
+    late = [i for i in invitations.by_ids(tx, ids).values() if i.decided_at is not None and i.decided_at < before]
+    if not late:
+        return []
+    # Not locked: rows to send are locked by now, and customers come before them
+    people = _people(runtime, tx, {invitation.customer_id for invitation in late}, locked=False)
+    thoughts = [(i, _decide_again(runtime, tx, i, people, CLOSING_EXEMPT)) for i in late]
+    held = [(i, decision) for i, decision in thoughts if decision.verdict is not Verdict.SEND]
+    verdicts = _Verdicts()
+    for invitation, decision in held:
+        verdicts.note(invitation, decision)
+    decisions.note_all(runtime.store, tx, verdicts.noted)
+    return held
+
+
+def reconsider(runtime: Runtime, tx: Transaction, invitation: Row[Any], *, counted: bool) -> Decision:
+    """Whether a question that was decided on, and could not be sent, may still go out: now, later or never.
+
+    ``counted``: it may have arrived, so that it speaks against itself in the budgets; they were asked when it was
+    decided on.
+    """
+    people = _people(runtime, tx, {invitation.customer_id})
+    closing = CLOSING_EXEMPT if invitation.kind == CLOSING_KIND else frozenset()
+    exempt = closing | (CLOSING_EXEMPT - {Rule.ACTIVE_CASE} if counted else frozenset())
+    return _decide_again(runtime, tx, invitation, people, exempt)
+
+
+def _decide_again(
+    runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People, exempt: frozenset[Rule]
+) -> Decision:
+    now, last = runtime.clock.now(), invitation.expires_at
+    if last is None or last <= now:
+        return Decision(verdict=Verdict.SKIP, rule=Rule.WINDOW, reason="window_over", text="Its link has expired.")
+    standing = _standing(runtime, invitation, people, reachable=True)
+    standing = standing.model_copy(update={"cancelled": taken_back(tx, invitation)})
+    ask = Ask(kind=invitation.kind, not_before=now, not_after=last, exempt=exempt)
+    return decide(ask, standing, runtime.policy.budgets, now)
+
+
 def _standing(runtime: Runtime, invitation: Row[Any], people: _People, *, reachable: bool) -> Standing:
     who = invitation.customer_id
     row, identities = people.rows[who], people.identities.get(who, [])
@@ -187,9 +233,9 @@ def _standing(runtime: Runtime, invitation: Row[Any], people: _People, *, reacha
     )
 
 
-def _people(runtime: Runtime, tx: Transaction, ids: set[str]) -> _People:
+def _people(runtime: Runtime, tx: Transaction, ids: set[str], *, locked: bool = True) -> _People:
     budgets, now = runtime.policy.budgets, runtime.clock.now()
-    rows = customers.locked(runtime.store, tx, ids)
+    rows = customers.locked(runtime.store, tx, ids) if locked else customers.by_ids(tx, ids)
     return _People(
         rows=rows,
         identities=customers.identities_of(tx, ids),

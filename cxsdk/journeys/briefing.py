@@ -58,7 +58,7 @@ def case_text(runtime: Runtime, tx: Transaction, case: Any, told: Told | None) -
         _answered(runtime, told) if told else runtime.policy.say("case.not_solved"),
         _order(runtime, tx, case.customer_id, told),
         _promised(runtime, tx, case),
-        _history(tx, case.customer_id),
+        _history(runtime, tx, case.customer_id),
         runtime.policy.say("case.done"),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -114,16 +114,19 @@ def _promised(runtime: Runtime, tx: Transaction, case: Any) -> str:
     )
 
 
-def _history(tx: Transaction, customer_id: str) -> str:
+def _history(runtime: Runtime, tx: Transaction, customer_id: str) -> str:
     latest = select(interactions).where(interactions.c.customer_id == customer_id)
     rows = tx.execute(latest.order_by(interactions.c.at.desc()).limit(HISTORY)).all()
-    return "\n".join(_glimpse(row) for row in reversed(rows))
+    return "\n".join(_glimpse(runtime, row) for row in reversed(rows))
 
 
-def _glimpse(row: Any) -> str:
+def _glimpse(runtime: Runtime, row: Any) -> str:
+    say = runtime.policy.say
     contact = known_from(row, Kind(row.kind)).interaction
-    said = " ".join((contact.subject or contact.text or contact.comment or contact.state or "").split())
-    return f"{_minute(row.at)} {row.kind}, {row.direction}: {said[:GLIMPSE]}".rstrip(": ")
+    state = say(f"contact.{contact.state}") if contact.state is not None else ""
+    said = " ".join((contact.subject or contact.text or contact.comment or state).split())
+    kind, direction = say(f"contact.{row.kind}"), say(f"contact.{row.direction}")
+    return say("case.past", at=_minute(row.at), kind=kind, direction=direction, said=said[:GLIMPSE]).rstrip(": ")
 
 
 def _minute(at: datetime) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from cxsdk.domain.facts import BusinessEvent, EventKind
 from cxsdk.domain.ids import stable_id
@@ -26,17 +26,30 @@ TAKEN_BACK = {EventKind.CANCELLATION: "cancelled", EventKind.REFUND: "refunded"}
 
 def fold_events(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[BusinessEvent]) -> list[str | None]:
     """Stores what happened, once each, and brings the invitations that hang on it up to date."""
-    owners = customers.resolve(runtime.store, tx, [_contact(fact, account) for fact in facts])
-    told = {stable_id("event", account, fact.key): (owner, fact) for owner, fact in zip(owners, facts, strict=True)}
-    insert = insert_for(runtime.store)(events).on_conflict_do_nothing().returning(events.c.id)
-    new = set(tx.scalars(insert, [_row(id, owner, fact) for id, (owner, fact) in told.items()]))
-    fresh = {id: about for id, about in told.items() if id in new}
-    for owner, fact in fresh.values():
-        if fact.name or fact.language or fact.time_zone:
-            customers.learn(tx, owner, name=fact.name, language=fact.language, time_zone=fact.time_zone)
+    ids = [stable_id("event", account, fact.key) for fact in facts]
+    # Who it was is looked for once: told again, an identity may lead to nobody any more, or to somebody else
+    known = {row.id: row.customer_id for row in tx.execute(_OWNERS, {"ids": ids})}
+    new = {id: fact for id, fact in zip(ids, facts, strict=True) if id not in known}
+    owners = customers.resolve(runtime.store, tx, [_contact(fact, account) for fact in new.values()])
+    told = {id: (owner, fact) for owner, (id, fact) in zip(owners, new.items(), strict=True)}
+    fresh = {id: told[id] for id in _insert(runtime, tx, [_row(id, *about) for id, about in told.items()])}
+    customers.learn(
+        tx, [(who, {"name": f.name, "language": f.language, "time_zone": f.time_zone}) for who, f in fresh.values()]
+    )
     _invite(runtime, tx, fresh)
     _bring_all_up_to_date(runtime, tx, {owner for owner, _ in fresh.values()})
-    return list(owners)
+    known |= {id: owner for id, (owner, _) in told.items()}
+    return [known[id] for id in ids]
+
+
+_OWNERS = select(events.c.id, events.c.customer_id).where(events.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def _insert(runtime: Runtime, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    if not rows:
+        return set()
+    insert = insert_for(runtime.store)(events).on_conflict_do_nothing().returning(events.c.id)
+    return set(tx.scalars(insert, rows))
 
 
 def _contact(fact: BusinessEvent, account: str) -> Contact:
@@ -94,7 +107,7 @@ def _bring_all_up_to_date(runtime: Runtime, tx: Transaction, owners: set[str]) -
 def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:
     """The window and fate of a pending invitation, as all events of its order say together."""
     related = _related(tx, invitation)
-    back = next((TAKEN_BACK[EventKind(event.kind)] for event in related if event.kind in TAKEN_BACK), None)
+    back = _how_taken_back(related)
     if back:
         skip(runtime, tx, invitation, "cancelled", back, f"What it asks about was {back}.")
         return
@@ -106,9 +119,18 @@ def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -
 
 def _take_back(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:
     """A message that no call may have sent yet does not go out for what was taken back."""
-    back = next((TAKEN_BACK[EventKind(e.kind)] for e in _related(tx, invitation) if e.kind in TAKEN_BACK), None)
+    back = taken_back(tx, invitation)
     if back and outbox.cancel_messages(tx, invitation.customer_id, back, invitation_id=invitation.id):
         skip(runtime, tx, invitation, "cancelled", back, f"What it asks about was {back}.")
+
+
+def taken_back(tx: Transaction, invitation: Row[Any]) -> str | None:
+    """How that was taken back which an invitation asks about: cancelled, refunded, or not at all."""
+    return _how_taken_back(_related(tx, invitation))
+
+
+def _how_taken_back(related: Sequence[Row[Any]]) -> str | None:
+    return next((TAKEN_BACK[EventKind(event.kind)] for event in related if event.kind in TAKEN_BACK), None)
 
 
 def _move(runtime: Runtime, tx: Transaction, invitation: Row[Any], rule: SurveyRule, anchor: datetime) -> None:

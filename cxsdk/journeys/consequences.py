@@ -1,4 +1,4 @@
-"""What follows from contacts: promises kept by getting in touch, missed calls to return, a plain "stop"."""
+"""What follows from contacts: promises kept by getting in touch, missed calls to return, a plain "stop" or "start"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cxsdk.domain.interaction import CallState, Direction, Interaction, Kind
 from cxsdk.domain.wording import duration_text
 from cxsdk.journeys import tasks
 from cxsdk.journeys.cases import contacted, make_promise
-from cxsdk.journeys.optout import is_stop, opt_out
+from cxsdk.journeys.optout import note_wish, wish_in
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, cases
 from cxsdk.store.interactions import Known
@@ -28,9 +28,18 @@ def draw(runtime: Runtime, tx: Transaction, touched: Sequence[Known]) -> None:
             _owe_call_back(runtime, tx, known)
         elif known.before is not None and known.before.is_missed:
             _no_call_back(runtime, tx, known)
-        if contact.direction is Direction.INBOUND and contact.kind in _WRITTEN and is_stop(contact.text):
-            opt_out(runtime, tx, known.customer_id, known.account)
+        if contact.direction is Direction.INBOUND and contact.kind in _WRITTEN:
+            _heed_wish(runtime, tx, known)
     _keep_promises(runtime, tx, touched)
+
+
+def _heed_wish(runtime: Runtime, tx: Transaction, known: Known) -> None:
+    """A message of the one word "stop" opts out, of the one word "start" back in; nobody is opted in by a machine."""
+    contact = known.interaction
+    opted_out = wish_in(contact.text)
+    if opted_out or (opted_out is False and not contact.automatic):
+        written_at = max(fact.at for fact in known.facts if fact.text)  # an edited message says it when it was edited
+        note_wish(runtime, tx, known.customer_id, opted_out=opted_out, at=written_at, how=known.account)
 
 
 def _keep_promises(runtime: Runtime, tx: Transaction, touched: Sequence[Known]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from cxsdk.capabilities import Channel
 from cxsdk.domain.facts import IdentityClaim, PersonMerged
 from cxsdk.domain.identity import Confidence, Identity
-from cxsdk.domain.interaction import InteractionFact, Kind, fold
+from cxsdk.domain.interaction import Direction, InteractionFact, Kind, fold
 from cxsdk.journeys.consequences import draw
 from cxsdk.journeys.entries import entry_for
 from cxsdk.journeys.people import owe_people
@@ -94,7 +94,10 @@ def _raised(known: Known, more: Sequence[InteractionFact], default: Kind) -> Kno
 def _contact(known: Known) -> Contact:
     contact = known.interaction
     nobody = Identity(kind="anonymous", value=known.account, confidence=Confidence.MAYBE)
-    return Contact(contact.customer or (nobody,), contact.at, known.account, contact.name, language=contact.language)
+    return Contact(
+        contact.customer or (nobody,), contact.at, known.account, contact.name, language=contact.language,
+        used=contact.direction is Direction.INBOUND,
+    )  # fmt: skip
 
 
 def _watch_call(runtime: Runtime, tx: Transaction, account: str, known: Known, before: Known | None) -> None:

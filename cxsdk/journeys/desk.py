@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -50,6 +50,13 @@ class Desk(ABC):
     @abstractmethod
     def build(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Any]:
         """The value of each row by its id; a Rejected instead of a value sets the row aside."""
+
+    def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, datetime | None]:
+        """Those of these rows that must not go out any more as things stand, and when they may; None: never.
+
+        What never goes out is taken back here, unless a call may have sent it.
+        """
+        return {}
 
     @abstractmethod
     def call(self, values: Sequence[Any]) -> Iterable[Receipt]:

@@ -56,4 +56,5 @@ def _alone(runtime: Runtime, row: Row[Any], look: Look) -> None:
         logger("cxsdk.due").exception("look_failed", lane=row.lane, key=row.key)
         with runtime.store.write() as tx:
             ours = still_ours(runtime.store, tx, due, [Claim(row.id, row.fence)])
-            settle_all(tx, due, ours, state=DEAD, reason=f"{type(error).__name__}: {error}"[:2000])
+            now, reason = runtime.store.moment(tx), f"{type(error).__name__}: {error}"[:2000]
+            settle_all(tx, due, ours, state=DEAD, next_at=now, reason=reason)

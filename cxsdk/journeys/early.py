@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 
 from cxsdk.domain.facts import Delivery, TaskChange
 from cxsdk.journeys.runtime import Runtime
@@ -26,8 +26,18 @@ def keep(runtime: Runtime, tx: Transaction, account: str, kind: str, ref: str, f
 
 def take(tx: Transaction, account: str, kind: str, refs: Iterable[str]) -> list[dict[str, Any]]:
     """The facts that waited for these things, which do not wait any more."""
-    mine = (early_facts.c.account == account) & (early_facts.c.kind == kind) & early_facts.c.ref.in_(list(refs))
-    return list(tx.scalars(delete(early_facts).where(mine).returning(early_facts.c.fact)))
+    return list(tx.scalars(_TAKE, {"account": account, "kind": kind, "refs": list(refs)}))
+
+
+_TAKE = (
+    delete(early_facts)
+    .where(
+        early_facts.c.account == bindparam("account"),
+        early_facts.c.kind == bindparam("kind"),
+        early_facts.c.ref.in_(bindparam("refs", expanding=True)),
+    )
+    .returning(early_facts.c.fact)
+)
 
 
 def purge(tx: Transaction, before: datetime) -> int:

@@ -89,7 +89,7 @@ class EntryDesk(Desk):
             agent_id=self.runtime.agents.id_of(agent), **body,
         )  # fmt: skip
         if row.provider_id and not self.runtime.crm.updates_entries:
-            return _note(entry)
+            return _note(self.runtime, entry)
         return entry
 
     def call(self, values: Sequence[LogEntry]) -> Iterable[Receipt]:
@@ -109,10 +109,10 @@ class EntryDesk(Desk):
                 tell(self.runtime, tx, "on_interaction_logged", row.subject_id, told)
 
 
-def _note(entry: LogEntry) -> LogEntry:
+def _note(runtime: Runtime, entry: LogEntry) -> LogEntry:
     """What became known of an entry that the CRM cannot change, as a note beside it."""
-    new = [entry.comment, f"Recording: {entry.recording_url}" if entry.recording_url else ""]
-    text = "\n".join(line for line in new if line) or entry.text
+    recording = runtime.policy.say("entry.recording", url=entry.recording_url) if entry.recording_url else ""
+    text = "\n".join(line for line in (entry.comment, recording) if line) or entry.text
     changes = {
         "key": f"{entry.key}-r{entry.revision}",
         "entry_id": None,

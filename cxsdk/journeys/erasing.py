@@ -11,6 +11,7 @@ from cxsdk.domain.facts import PersonErased
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers
 from cxsdk.store.tables import (
+    CANCELLED,
     DEAD,
     cases,
     decisions,
@@ -66,5 +67,6 @@ def _quarantined(tx: Transaction, everyone: Sequence[str]) -> list[int]:
     """Records that nobody understood and that name one of these people all the same."""
     values = tx.scalars(select(identities.c.value).where(identities.c.customer_id.in_(everyone)))
     needles = [value.lower().lstrip("+").encode() for value in values]
-    unknown = select(inbox.c.id, inbox.c.body).where(inbox.c.state == DEAD, inbox.c.customer_id.is_(None))
+    is_aside = inbox.c.state.in_([DEAD, CANCELLED])
+    unknown = select(inbox.c.id, inbox.c.body).where(is_aside, inbox.c.customer_id.is_(None))
     return [id for id, body in tx.execute(unknown) if any(needle in body.lower() for needle in needles)]

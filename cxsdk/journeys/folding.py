@@ -34,6 +34,13 @@ class Arrived:
     at: datetime
     fact: Fact
 
+    @property
+    def told(self) -> Fact:
+        """The fact as it is folded: no wish is of later than when it came, whenever it is folded again."""
+        if isinstance(self.fact, OptOut) and self.fact.at > self.at:
+            return self.fact.model_copy(update={"at": self.at})
+        return self.fact
+
 
 #: Which journey folds a kind of fact: it gets all facts of the kind in a batch and tells whose each is.
 Fold = Callable[[Runtime, Transaction, str, Sequence[Any]], Sequence[str | None]]
@@ -57,6 +64,6 @@ def fold_facts(runtime: Runtime, tx: Transaction, account: str, arrived: Sequenc
     for kind, fold in FOLDS:
         some = [one for one in arrived if isinstance(one.fact, kind)]
         if some:
-            for one, owner in zip(some, fold(runtime, tx, account, [a.fact for a in some]), strict=True):
+            for one, owner in zip(some, fold(runtime, tx, account, [a.told for a in some]), strict=True):
                 owners[one.row] |= {owner} if owner else set()
     return owners

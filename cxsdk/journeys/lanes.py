@@ -12,6 +12,7 @@ from cxsdk.journeys.entries import EntryDesk
 from cxsdk.journeys.messages import MessageDesk
 from cxsdk.journeys.outward import Desk, deliver
 from cxsdk.journeys.people import PersonDesk
+from cxsdk.journeys.routing import ANY, RoutingDesk
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.task_lane import TaskDesk
 from cxsdk.journeys.told import HookDesk
@@ -47,6 +48,14 @@ def work(runtime: Runtime, lane: str) -> None:
         logger("cxsdk.work").exception("lane_failed", lane=lane, kind=type(error).__name__)
 
 
+def desk_of(runtime: Runtime, account: str, kind: str) -> Desk | None:
+    """The desk of an account's outward work of one kind, or None where the account is configured no more."""
+    known = account in (runtime.crm.name, ANY) or account in runtime.channels or kind == OutKind.HOOK
+    if not known or kind not in DESKS:
+        return None
+    return (RoutingDesk if account == ANY else DESKS[kind])(runtime, account)
+
+
 def _work(runtime: Runtime, lane: str) -> None:
     table, _, rest = lane.partition(":")
     if table == "inbox":
@@ -55,8 +64,8 @@ def _work(runtime: Runtime, lane: str) -> None:
         look_at(runtime, lane, DUE[lane])
     elif table == "outbox":
         account, _, kind = rest.rpartition(":")
-        known = account == runtime.crm.name or account in runtime.channels or kind == OutKind.HOOK
-        if known and kind in DESKS:
-            deliver(DESKS[kind](runtime, account), lane)
+        desk = desk_of(runtime, account, kind)
+        if desk is not None:
+            deliver(desk, lane)
         else:
             logger("cxsdk.work").warning("account_unknown", lane=lane, cure="Configure it again, or drop its rows.")

@@ -18,12 +18,14 @@ from cxsdk.domain.survey import Invitation, InvitationState, Survey
 from cxsdk.domain.wording import grade_text, invitation_text, question_text, survey_title
 from cxsdk.errors import BadInput, Rejected
 from cxsdk.journeys import early
-from cxsdk.journeys.business import LANE
+from cxsdk.journeys.asking import second_thoughts
+from cxsdk.journeys.business import LANE, skip
 from cxsdk.journeys.contacts import fold_interactions
 from cxsdk.journeys.entries import survey_entry
 from cxsdk.journeys.outward import Desk, Finished
+from cxsdk.journeys.parts import send_whole
 from cxsdk.journeys.people import owe_people
-from cxsdk.journeys.routing import route_to, routes_to
+from cxsdk.journeys.routing import ANY, route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.outbox import OutKind, Owed
@@ -32,14 +34,21 @@ from cxsdk.store.work import schedule_all
 
 def fold_requests(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[MessageRequest]) -> list[str | None]:
     """Owes what agents want to write, each over the channel named or the best one that reaches the customer."""
-    contacts = [customers.Contact((fact.customer,), fact.at, account) for fact in facts]
-    owners = customers.resolve(runtime.store, tx, contacts)
-    for owner, fact in zip(owners, facts, strict=True):
-        _owe_request(runtime, tx, account, owner, fact)
-    return list(owners)
+    keys = [stable_id("message", account, fact.key) for fact in facts]
+    # Asked for again, it must not go out again, whatever the best channel is by now
+    known = outbox.messages(tx, keys, accounts=[ANY, *runtime.channels])
+    new = {key: fact for key, fact in zip(keys, facts, strict=True) if key not in known}
+    contacts = [customers.Contact(fact.customer, fact.at, account, used=False) for fact in new.values()]
+    owners = dict(zip(new, customers.resolve(runtime.store, tx, contacts), strict=True))
+    # Nor where it went out over an account that is called something else today
+    known |= outbox.messages(tx, list(owners), customer_ids=set(owners.values()))
+    for key, owner in owners.items():
+        if key not in known:
+            _owe_request(runtime, tx, key, owner, new[key])
+    return [known.get(key) or owners.get(key) for key in keys]
 
 
-def _owe_request(runtime: Runtime, tx: Transaction, account: str, owner: str, fact: MessageRequest) -> None:
+def _owe_request(runtime: Runtime, tx: Transaction, key: str, owner: str, fact: MessageRequest) -> None:
     channel, identity = _route_for(runtime, tx, owner, fact)
     body = {
         "to": identity.value,
@@ -49,12 +58,11 @@ def _owe_request(runtime: Runtime, tx: Transaction, account: str, owner: str, fa
         "agent": fact.agent,
         "in_reply_to": fact.in_reply_to,
     }
-    key = stable_id("message", account, fact.key)
     outbox.owe(runtime.store, tx, [Owed(channel, OutKind.MESSAGE, key, body, customer_id=owner)])
 
 
 def _route_for(runtime: Runtime, tx: Transaction, owner: str, fact: MessageRequest) -> tuple[str, Identity]:
-    identities = [fact.customer, *customers.identities_of(tx, [owner]).get(owner, [])]
+    identities = [*fact.customer, *customers.identities_of(tx, [owner]).get(owner, [])]
     if fact.channel is None:
         route = route_to(runtime, tx, owner, identities)
     else:
@@ -81,10 +89,21 @@ class MessageDesk(Desk):
         """The rows themselves: composing asks the survey provider, which no transaction may wait for."""
         return {row.id: row for row in rows}
 
+    def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, datetime | None]:
+        """Questions that an outage has held up: it may be night by now, or the customer has opted out meanwhile."""
+        questions = {row.subject_id: row for row in rows if "invitation" in row.body}
+        found: dict[int, datetime | None] = {}
+        for invitation, decision in second_thoughts(self.runtime, tx, questions):
+            row = questions[invitation.id]
+            found[row.id] = decision.until
+            if decision.until is None and row.marked_at is None:
+                skip(self.runtime, tx, invitation, decision.rule, decision.reason, decision.text)
+        return found
+
     def call(self, values: Sequence[Row[Any]]) -> Iterable[Receipt]:
-        """Composes the messages and sends them in one call."""
+        """Composes the messages and sends them, together as far as the channel's length allows."""
         messages = [self.runtime.hooks.filter_message(self._compose(row)) for row in values]
-        return self.channel.send(messages)
+        return send_whole(self.channel, messages)
 
     def find_written(self, keys: Sequence[str]) -> Iterable[str | None]:
         """The channel's ids of messages sent under these keys."""
@@ -136,7 +155,8 @@ def _state_when_sent(state: str) -> str:
 
 
 def _sent_entry(runtime: Runtime, invitation: Row[Any], *, waits: bool) -> Owed:
-    text = runtime.policy.say("entry.sent", survey=survey_title(invitation.survey, runtime.policy.language))
+    policy = runtime.policy
+    text = policy.say("entry.sent", survey=survey_title(invitation.survey, policy.language, policy.texts))
     return survey_entry(
         runtime,
         invitation.id,

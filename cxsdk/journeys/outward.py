@@ -9,22 +9,25 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
-from cxsdk.domain.clock import stopwatch
 from cxsdk.domain.outward import Receipt
 from cxsdk.errors import AuthenticationError, OutcomeUnknown, PluginBug, Rejected, Transient, Unsupported
 from cxsdk.http.deadline import deadline
 from cxsdk.journeys.desk import Desk, Finished
+from cxsdk.journeys.governor import PATIENCE_S, NoPermit
 from cxsdk.journeys.receipts import Answers, NotCalled, refused, write_down
 from cxsdk.observe import logger
+from cxsdk.observe.crashing import calling, passing
 from cxsdk.store import Transaction, accounts, outbox
-from cxsdk.store.tables import UNKNOWN
+from cxsdk.store.outbox import OutKind
+from cxsdk.store.tables import CANCELLED, UNKNOWN
 from cxsdk.store.tables import outbox as table
-from cxsdk.store.work import Claim, claim, settle, still_ours
+from cxsdk.store.work import Claim, claim, reason_of, settle, still_ours
 
 __all__ = ["Desk", "Finished", "deliver"]
 
@@ -40,30 +43,82 @@ class _Batch:
     doubtful: list[Row[Any]]
     values: Mapping[int, Any]
     taken_at: float
+    permitted: float  #: how many requests its permits are for
+    is_full: bool  #: there may be more where it came from
+    is_probe: bool  #: the account's last call failed
 
     def has_time(self, desk: Desk) -> bool:
-        left = desk.lease.total_seconds() - (stopwatch() - self.taken_at)
+        left = desk.lease.total_seconds() - (desk.runtime.stopwatch() - self.taken_at)
         return left > desk.deadline_s
 
 
 def deliver(desk: Desk, lane: str) -> None:
     """Works off one claim of a lane. An account whose last call failed is probed with a single row."""
-    runtime = desk.runtime
+    runtime, kind = desk.runtime, OutKind(lane.rpartition(":")[2])
     desk.prepare()
-    taken_at = stopwatch()
+    batch = _take_patiently(desk, lane, kind)
+    if batch is None:
+        return
+    if batch.is_full and not batch.is_probe:
+        runtime.doorbell.ring([lane])  # before the call: a busy lane spreads over all workers
+    with runtime.governor.counting(desk.account, kind, batch.permitted):
+        batch.rows += _look_up(desk, batch)
+        _send(desk, batch)
+    if batch.is_full and batch.is_probe:
+        runtime.doorbell.ring([lane])
+
+
+def _take_patiently(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
+    """Claims a batch, with the permits for its call; None where there is nothing to do now.
+
+    Permits that come soon are waited for; for later ones the account rests, and the sweep rings again.
+    """
+    runtime, until = desk.runtime, desk.runtime.stopwatch() + PATIENCE_S
+    while True:
+        try:
+            return _take(desk, lane, kind)
+        except NoPermit as refused:
+            is_soon = runtime.stopwatch() + refused.wait_s < until
+            if not (is_soon and runtime.governor.wait(refused)):
+                _rest(desk, refused)
+                return None
+
+
+def _take(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
+    runtime, taken_at = desk.runtime, desk.runtime.stopwatch()
     with runtime.store.write() as tx:
         is_paused, is_failing = accounts.standing(runtime.store, tx, desk.account)
+        if is_paused:
+            return None
         limit = 1 if is_failing else desk.batch_size
-        rows = [] if is_paused else claim(runtime.store, tx, table, lane, limit, desk.lease)
-        batch = _Batch([], [], _build(desk, tx, rows), taken_at)
+        newest = runtime.governor.newest(limit)
+        claimed = claim(runtime.store, tx, table, lane, limit, desk.lease, newest=newest)
+        rows = _hold_back(desk, tx, claimed)
+        permitted = runtime.governor.permit(tx, desk.account, kind) if rows else 0.0
+        batch = _Batch([], [], _build(desk, tx, rows), taken_at, permitted, len(claimed) == limit, is_failing)
         _sort(desk, tx, rows, batch)
-    is_full = len(rows) == limit
-    if is_full and not is_failing:
-        runtime.doorbell.ring([lane])  # before the call: a busy lane spreads over all workers
-    batch.rows += _look_up(desk, batch)
-    _send(desk, batch)
-    if is_full and is_failing:
-        runtime.doorbell.ring([lane])
+    return batch if claimed else None
+
+
+def _rest(desk: Desk, refused: NoPermit) -> None:
+    if refused.limit:
+        why = f"limit_used_up: {refused.limit}"
+        with desk.runtime.store.write() as tx:
+            accounts.rest(desk.runtime.store, tx, desk.account, why, timedelta(seconds=refused.wait_s))
+
+
+def _hold_back(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The rows without those that must not go out now: these are looked at again later, or never."""
+    not_now = desk.not_now(tx, rows) if rows else {}
+    for row in rows:
+        until = not_now.get(row.id)
+        if until is not None:
+            settle(tx, table, [{"id": row.id, "next_at": until}])
+        elif row.id in not_now and row.marked_at is not None:
+            _leave_unknown(desk, tx, row)
+        elif row.id in not_now:
+            settle(tx, table, [{"id": row.id, "state": CANCELLED, "reason": "It is not wanted any more."}])
+    return [row for row in rows if row.id not in not_now]
 
 
 def _build(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Any]:
@@ -89,7 +144,7 @@ def _sort(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]], batch: _Batch) 
             _leave_unknown(desk, tx, row)
         else:
             batch.doubtful.append(row)
-    outbox.mark(tx, [row.id for row in batch.rows], desk.runtime.store.now)
+    outbox.mark(desk.runtime.store, tx, [row.id for row in batch.rows])
     _put_off(desk, tx, batch)
 
 
@@ -103,8 +158,10 @@ def _is_doubtful(desk: Desk, row: Row[Any]) -> bool:
 
 def _leave_unknown(desk: Desk, tx: Transaction, row: Row[Any]) -> None:
     """What must not be sent twice, and may have been sent, is listed for a person instead."""
-    reason = "A call with it was cut off; it may have been sent, and the provider cannot tell."
-    settle(tx, table, [{"id": row.id, "state": UNKNOWN, "reason": reason}])
+    cut_off = "A call with it was cut off; it may have been sent, and the provider cannot tell."
+    reason = reason_of("\n".join(filter(None, [cut_off, row.reason])))
+    now = desk.runtime.store.moment(tx)
+    settle(tx, table, [{"id": row.id, "state": UNKNOWN, "next_at": now, "reason": reason}])
     desk.given_up(tx, row, "outcome_unknown")
 
 
@@ -132,13 +189,13 @@ def _look_up(desk: Desk, batch: _Batch) -> list[Row[Any]]:
     missing = [row for row, id in zip(rows, found, strict=True) if id is None]
     with runtime.store.write() as tx:
         ours = still_ours(runtime.store, tx, table, [Claim(row.id, row.fence) for row in missing])
-        outbox.mark(tx, ours, runtime.store.now)
+        outbox.mark(runtime.store, tx, sorted(ours))
     return [row for row in missing if row.id in ours]
 
 
 def _find_written(desk: Desk, keys: Sequence[str]) -> list[str | None]:
     try:
-        with deadline(desk.deadline_s):
+        with deadline(desk.deadline_s), calling():
             found = list(desk.find_written(keys))
     except _OF_THE_ACCOUNT:
         raise
@@ -177,7 +234,7 @@ def _call(desk: Desk, rows: Sequence[Row[Any]], values: Mapping[int, Any]) -> An
     receipts: list[Receipt] = []
     error: Exception | None = None
     try:
-        with deadline(desk.deadline_s):
+        with deadline(desk.deadline_s), calling(type(desk).__name__):
             _collect(desk, desk.call([values[row.id] for row in rows]) if rows else (), len(rows), receipts)
     except NotImplementedError:
         error = Unsupported(f"{desk.account} cannot do this.")
@@ -200,3 +257,4 @@ def _collect(desk: Desk, given: Any, wanted: int, receipts: list[Receipt]) -> No
         if len(receipts) == wanted:
             raise PluginBug(f"{desk.account} returned more receipts than it got values.")
         receipts.append(receipt)
+        passing("after a receipt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
 
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
@@ -15,8 +15,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind, Owed
-from cxsdk.store.tables import DEAD, DONE, OWED, WAITING
-from cxsdk.store.tables import customers as customers_table
+from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING
 from cxsdk.store.tables import outbox as outbox_table
 from cxsdk.store.work import reason_of
 
@@ -29,8 +28,9 @@ def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> s
     waiting = {id for id, person_id in customers.person_ids(tx, ids).items() if person_id is None}
     if waiting:
         outbox.owe(store, tx, [Owed(crm, OutKind.PERSON, id, {}, customer_id=id) for id in sorted(waiting)])
-        # Who was set aside, or whose person was lost, is asked for again: nothing waits for a row that nobody works on
-        _owe_again(store, tx, _person_rows(crm, waiting) & outbox_table.c.state.in_([DEAD, DONE]))
+        # Who was set aside or dropped, or whose person was lost, is asked for again: nothing waits for a row that
+        # nobody works on
+        _owe_again(store, tx, _person_rows(crm, waiting) & outbox_table.c.state.in_([DEAD, DONE, CANCELLED]))
     return waiting
 
 
@@ -40,9 +40,14 @@ def _person_rows(crm: str, ids: Iterable[str]) -> ColumnElement[bool]:
 
 
 def _owe_again(store: Store, tx: Transaction, rows: ColumnElement[bool]) -> None:
-    values = {"state": OWED, "attempts": 0, "next_at": store.now, "reason": None}
+    values = {"state": OWED, "attempts": 0, "next_at": store.clock.now(), "reason": None}
     again = update(outbox_table).where(rows).values(values)
     owes(tx, set(tx.scalars(again.returning(outbox_table.c.lane))))
+
+
+def _who(person: Person) -> object:
+    """What two values for the same person have in common; a stranger without an address is only like themselves."""
+    return person.identities or person.key
 
 
 #: How the reason begins for which what waited for a person was set aside.
@@ -58,27 +63,50 @@ class PersonDesk(Desk):
         self.duplicates, self.lookup_lag = crm.duplicates, crm.lookup_lag
         self.batch_size, self.deadline_s = crm.batch_size, crm.deadline_s
 
+    def prepare(self) -> None:
+        """Agents are suggested by the CRM's ids."""
+        self.runtime.agents.refresh()
+
     def build(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Person | Rejected]:
         """Each customer as the CRM needs to know them."""
         ids = [row.customer_id for row in rows]
         known = customers.identities_of(tx, ids)
-        found = select(customers_table).where(customers_table.c.id.in_(ids))
-        about = {row.id: row for row in tx.execute(found)}
-        return {row.id: _person(row.key, about[row.customer_id], known.get(row.customer_id, [])) for row in rows}
+        about = customers.by_ids(tx, ids)
+        agents = _suggested_agents(self.runtime, tx, ids)
+        return {
+            row.id: self._person(row, about[row.customer_id], known.get(row.customer_id, []), agents) for row in rows
+        }
+
+    def _person(
+        self, row: Row[Any], about: Row[Any], identities: Sequence[Identity], agents: Mapping[str, str]
+    ) -> Person:
+        reachable = tuple(i for i in identities if i.kind != "anonymous")
+        nameless = "" if reachable else self.runtime.policy.say("person.unknown", account=about.first_account)
+        return Person(
+            key=row.key, name=about.name or nameless, identities=reachable, agent_id=agents.get(row.customer_id),
+            language=about.language, source=about.first_account,
+        )  # fmt: skip
 
     def call(self, values: Sequence[Person]) -> Iterator[Receipt]:
-        """Looks for each by known identities; creates those whom nobody knows. Receipts keep the order."""
+        """Looks for each by known identities; creates those whom nobody knows. Receipts keep the order.
+
+        Two who have become one since they were owed are one person.
+        """
         found = self._find(values)
-        missing = [person for person, id in zip(values, found, strict=True) if id is None]
-        created = iter(self.runtime.crm.create_people(missing)) if missing else iter(())
-        for id in found:
+        missing = {_who(person): person for person, id in zip(values, found, strict=True) if id is None}
+        created = iter(self.runtime.crm.create_people(list(missing.values())) if missing else ())
+        made: dict[object, Receipt] = {}
+        for person, id in zip(values, found, strict=True):
             if id is not None:
                 yield Receipt.duplicate(id)
+            elif (twin := made.get(_who(person))) is not None:
+                yield twin
             elif (receipt := next(created, None)) is None:
                 return
             elif isinstance(receipt, Receipt) and receipt.is_done and receipt.id is None:
                 raise PluginBug(f"{self.account} accepted a person without an id.")
             else:
+                made[_who(person)] = receipt
                 yield receipt
         yield from created  # to its end: it may have something to finish, or more receipts than it should
 
@@ -89,6 +117,8 @@ class PersonDesk(Desk):
         answers = list(self.runtime.crm.find_people(askable)) if askable else []
         if len(answers) != len(askable):
             raise PluginBug(f"{self.account}.find_people answered {len(answers)} of {len(askable)}.")
+        if strange := next((answer for answer in answers if not isinstance(answer, str | None)), None):
+            raise PluginBug(f"{self.account}.find_people answered {type(strange).__name__} where an id was due.")
         ids = dict(zip((person.key for person in askable), answers, strict=True))
         return [ids.get(person.key) for person in people]
 
@@ -120,7 +150,8 @@ class PersonDesk(Desk):
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """Without their person, the entries that waited cannot be logged: they are set aside with it."""
         waiting = and_(outbox_table.c.customer_id == _owners(tx, [row.id])[row.id], outbox_table.c.state == WAITING)
-        values = {"state": DEAD, "reason": reason_of(f"{_REFUSED}{reason}")}
+        now = self.runtime.store.moment(tx)
+        values = {"state": DEAD, "reason": reason_of(f"{_REFUSED}{reason}"), "next_at": now}
         tx.execute(update(outbox_table).where(waiting).values(values))
 
 
@@ -130,7 +161,18 @@ def _owners(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
     return {row.id: row.customer_id for row in tx.execute(query)}
 
 
-def _person(key: str, about: Row[Any], identities: Sequence[Identity]) -> Person:
-    reachable = tuple(i for i in identities if i.kind != "anonymous")
-    name = about.name or ("" if reachable else f"Unknown caller ({about.first_account})")
-    return Person(key=key, name=name, identities=reachable, language=about.language, source=about.first_account)
+def _suggested_agents(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> dict[str, str]:
+    """Who should be responsible for each of these customers: the agent who talked to them last, if anybody did.
+
+    The contacts are those whose entries wait for the person: all that there were so far.
+    """
+    told = sorted(tx.execute(_AWAITING, {"ids": sorted(set(ids))}), key=lambda row: str(row.body["at"]))
+    agents = [(row.customer_id, runtime.agents.active_id_of(row.body.get("agent"))) for row in told]
+    return {customer_id: agent for customer_id, agent in agents if agent is not None}
+
+
+_AWAITING = select(outbox_table.c.customer_id, outbox_table.c.body).where(
+    outbox_table.c.customer_id.in_(bindparam("ids", expanding=True)),
+    outbox_table.c.kind == OutKind.ENTRY.value,
+    outbox_table.c.state == WAITING,
+)

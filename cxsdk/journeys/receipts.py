@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, bindparam, update
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from cxsdk.domain.outward import Outcome, Receipt
@@ -21,6 +20,7 @@ from cxsdk.errors import (
     Transient,
     Unsupported,
 )
+from cxsdk.journeys import reasons
 from cxsdk.journeys.desk import Desk
 from cxsdk.observe import logger
 from cxsdk.store import Transaction, accounts, customers
@@ -68,7 +68,7 @@ def write_down(desk: Desk, answers: Answers, *, looked_up: bool = False) -> None
     if not answers:
         return
     try:
-        _PATIENTLY(_write, desk, answers, looked_up)
+        _PATIENTLY.copy(sleep=desk.runtime.sleep)(_write, desk, answers, looked_up)
     except StoreUnavailable:
         raise
     except Exception as error:  # a mistake of ours, or a value that the database does not take
@@ -84,7 +84,7 @@ def _write(desk: Desk, answers: Answers, looked_up: bool) -> None:
     runtime = desk.runtime
     with runtime.store.write() as tx:
         # People before what is owed to them, as everywhere, so that no two workers lock each other out
-        customers.locked(runtime.store, tx, {row.customer_id for row, _ in answers if row.customer_id})
+        customers.lock(runtime.store, tx, {row.customer_id for row, _ in answers if row.customer_id})
         ours = still_ours(runtime.store, tx, table, [Claim(row.id, row.fence) for row, _ in answers])
         mine = [(row, answer) for row, answer in answers if row.id in ours]
         finished = [(row, answer) for row, answer in mine if isinstance(answer, Receipt) and answer.is_done]
@@ -104,7 +104,8 @@ def _write(desk: Desk, answers: Answers, looked_up: bool) -> None:
 def _set_aside(desk: Desk, row: Row[Any], reason: str) -> None:
     with desk.runtime.store.write() as tx:
         if still_ours(desk.runtime.store, tx, table, [Claim(row.id, row.fence)]):
-            settle(tx, table, [{"id": row.id, "state": DEAD, "reason": reason_of(reason)}])
+            now = desk.runtime.store.moment(tx)
+            settle(tx, table, [{"id": row.id, "state": DEAD, "next_at": now, "reason": reason_of(reason)}])
 
 
 def _finished(row: Row[Any], receipt: Receipt, looked_up: bool) -> dict[str, Any]:
@@ -125,8 +126,15 @@ def _wanted_more(tx: Transaction, ids: Sequence[int]) -> None:
     """A revision that rose while the call was in flight is owed at once."""
     if not ids:
         return
-    more = table.update().where(table.c.id.in_(ids), table.c.wanted > table.c.written)
-    owes(tx, set(tx.scalars(more.values(state=OWED, next_at=table.c.created_at).returning(table.c.lane))))
+    owes(tx, set(tx.scalars(_WANTED_MORE, {"ids": list(ids)})))
+
+
+_WANTED_MORE = (
+    update(table)
+    .where(table.c.id.in_(bindparam("ids", expanding=True)), table.c.wanted > table.c.written)
+    .values(state=OWED, next_at=table.c.created_at)
+    .returning(table.c.lane)
+)
 
 
 def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> dict[str, Any]:
@@ -136,7 +144,7 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
         return {"id": row.id, "marked_at": None, "next_at": now}
     if isinstance(answer, Receipt):
         return _by_receipt(desk, tx, row, answer, now)
-    reason = reason_of(str(answer))
+    reason = reasons.reason_for(answer)
     if isinstance(answer, Rejected | Unsupported):
         return refused(desk, tx, row, reason)
     if isinstance(answer, Transient | AuthenticationError):  # it did not happen: no attempt is burnt
@@ -167,16 +175,17 @@ def _in_doubt(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: date
 
 def _tried(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: datetime) -> dict[str, Any]:
     if row.attempts >= len(RETRY_WAITS):
-        desk.given_up(tx, row, reason)
-        return {"id": row.id, "state": DEAD, "reason": reason}
-    wait = RETRY_WAITS[row.attempts] * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, hides nothing
+        desk.given_up(tx, row, reasons.why(reason))
+        return {"id": row.id, "state": DEAD, "next_at": now, "reason": reason}
+    wait = RETRY_WAITS[row.attempts] * desk.runtime.chance.uniform(0.8, 1.2)
     return {"id": row.id, "attempts": row.attempts + 1, "next_at": now + wait, "reason": reason}
 
 
 def refused(desk: Desk, tx: Transaction, row: Row[Any], reason: str) -> dict[str, Any]:
     """How a row ends that the provider does not take."""
-    desk.given_up(tx, row, reason)
-    return {"id": row.id, "state": DEAD, "marked_at": None, "reason": reason_of(reason)}
+    desk.given_up(tx, row, reasons.why(reason))
+    now = desk.runtime.store.moment(tx)
+    return {"id": row.id, "state": DEAD, "marked_at": None, "next_at": now, "reason": reason_of(reason)}
 
 
 def _rest_account(desk: Desk, tx: Transaction, answers: Sequence[Answer]) -> None:

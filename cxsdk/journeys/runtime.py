@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 from cxsdk.capabilities import CRM, Channel, Doorbell, Inbound, Plugin, SurveyProvider
-from cxsdk.domain.clock import Clock
+from cxsdk.domain.clock import Clock, stopwatch
 from cxsdk.domain.rules import FollowUp, SurveyRule
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.surveys import CLOSING
 from cxsdk.domain.texts import Overrides, text
 from cxsdk.hooks import Hooks
 from cxsdk.journeys.agents import AgentBook
+from cxsdk.journeys.governor import Governor
 from cxsdk.policy.rules import Budgets
 from cxsdk.store import Store
 from cxsdk.webhooks.ingest import Api
@@ -64,7 +67,12 @@ class Runtime:
     survey_providers: Mapping[str, SurveyProvider]
     api: Api
     policy: Policy
+    governor: Governor
     lease: timedelta = LEASE
+    #: The machine's own time, waiting, and chance: a simulation brings others, so that it comes out the same each time.
+    stopwatch: Callable[[], float] = stopwatch
+    sleep: Callable[[float], None] = time.sleep
+    chance: Random = field(default_factory=Random)
     agents: AgentBook = field(init=False)
 
     def __post_init__(self) -> None:

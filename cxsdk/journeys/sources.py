@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,15 +11,18 @@ from sqlalchemy import or_, select, update
 
 from cxsdk.capabilities import Reader, Stop
 from cxsdk.domain.raw import Page
-from cxsdk.errors import PluginBug
+from cxsdk.errors import PluginBug, RateLimited
+from cxsdk.journeys.governor import NoPermit
 from cxsdk.journeys.runtime import Runtime
+from cxsdk.observe.crashing import calling
 from cxsdk.store import Transaction, inbox
+from cxsdk.store.engine import NOW
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import cursors
 from cxsdk.store.work import insert_for
 
-#: How long a process may be silent before another one takes its sources over.
-LEASE = timedelta(seconds=30)
+#: As what the governor knows the requests of a source.
+_READING = "source"
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,11 @@ def acquire(runtime: Runtime, source: Source, holder: str) -> int | None:
     with runtime.store.write() as tx:
         insert = insert_for(runtime.store)(cursors).values(account=source.account, source=source.name)
         tx.execute(insert.on_conflict_do_nothing())
-        free = or_(
-            cursors.c.lease_until.is_(None), cursors.c.lease_until < runtime.store.now, cursors.c.holder == holder
-        )
-        taken = update(cursors).where(_is(source), free).values(
-            holder=holder, lease_until=runtime.store.after(LEASE), fence=cursors.c.fence + 1
-        )  # fmt: skip
-        fence: int | None = tx.scalar(taken.returning(cursors.c.fence))
+        at = runtime.store.dialect.at
+        free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < at("now"), cursors.c.holder == holder)
+        mine = {"holder": holder, "lease_until": at("until"), "fence": cursors.c.fence + 1}
+        taken = update(cursors).where(_is(source), free).values(mine).returning(cursors.c.fence)
+        fence: int | None = tx.scalar(taken, runtime.store.times(now=NOW, until=runtime.lease))
         return fence
 
 
@@ -65,7 +66,8 @@ def renew(runtime: Runtime, source: Source, fence: int) -> bool:
     """Holds a source for another lease; False where it was taken over."""
     with runtime.store.write() as tx:
         mine = update(cursors).where(_is(source), cursors.c.fence == fence)
-        return bool(tx.execute(mine.values(lease_until=runtime.store.after(LEASE))).rowcount)
+        longer = mine.values(lease_until=runtime.store.dialect.at("until"))
+        return bool(tx.execute(longer, runtime.store.times(until=runtime.lease)).rowcount)
 
 
 def release(runtime: Runtime, source: Source, fence: int) -> None:
@@ -78,18 +80,38 @@ def release(runtime: Runtime, source: Source, fence: int) -> None:
 def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) -> int:
     """Stores page after page until the source is up to date or ``stop`` is set; tells how many records were new to us.
 
-    Raises TakenOver where another process reads it by now, and whatever the plugin raises.
+    Raises TakenOver where another process reads it by now, RateLimited where the account has used up what it may, and
+    whatever the plugin raises.
     """
+    cursor, permitted = _begin(runtime, source)
+    stored = 0
+    with runtime.governor.counting(source.account, _READING, permitted):
+        pages = iter(source.read(cursor, stop))
+        while (page := _next(pages)) is not None:
+            if not isinstance(page, Page):
+                raise PluginBug(f"{source.account}.{source.name} yielded {type(page).__name__} where a Page was due.")
+            stored += _store(runtime, source, fence, page)
+            if stop.is_set():
+                break
+    return stored
+
+
+def _next(pages: Iterator[Page]) -> Page | None:
+    with calling():
+        return next(pages, None)
+
+
+def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float]:
+    """Where to go on reading, and the permits for it. Raises RateLimited where there are none now."""
     with runtime.store.read() as tx:
         cursor = tx.scalar(select(cursors.c.cursor).where(_is(source)))
-    stored = 0
-    for page in source.read(cursor, stop):
-        if not isinstance(page, Page):
-            raise PluginBug(f"{source.account}.{source.name} yielded {type(page).__name__} where a Page was due.")
-        stored += _store(runtime, source, fence, page)
-        if stop.is_set():
-            break
-    return stored
+    if not runtime.governor.has_limits(source.account):
+        return cursor, 1.0
+    try:
+        with runtime.store.write() as tx:
+            return cursor, runtime.governor.permit(tx, source.account, _READING)
+    except NoPermit as refused:
+        raise RateLimited(f"{source.account} waits: {refused.limit} is used up.", retry_after=refused.wait_s) from None
 
 
 def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:
@@ -105,10 +127,11 @@ def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:
 
 
 def _move_cursor(runtime: Runtime, tx: Transaction, source: Source, fence: int, cursor: str | None) -> None:
-    values: dict[str, Any] = {"lease_until": runtime.store.after(LEASE)}
+    values: dict[str, Any] = {"lease_until": runtime.store.dialect.at("until")}
     if cursor is not None:
         values["cursor"] = cursor
-    moved = tx.execute(update(cursors).where(_is(source), cursors.c.fence == fence).values(**values))
+    mine = update(cursors).where(_is(source), cursors.c.fence == fence)
+    moved = tx.execute(mine.values(values), runtime.store.times(until=runtime.lease))
     if not moved.rowcount:
         raise TakenOver(f"{source.account}.{source.name}")
 

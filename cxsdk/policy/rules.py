@@ -71,15 +71,15 @@ class Standing(Value):
 
 
 class Budgets(Settings):
-    """How often a person may be asked, over all channels, and when not.
+    """How often a person may be asked, over all channels, and when not."""
 
-    ``same_kind``, ``any_survey`` and ``automatic_per`` are the least time between two; an invitation is an automatic
-    message too. ``quiet`` is from when to when nothing is sent, on the customer's clock; None means never quiet.
-    """
-
+    #: The least time between two surveys of the same kind.
     same_kind: Duration = timedelta(days=90)
+    #: The least time between any two surveys.
     any_survey: Duration = timedelta(days=10)
+    #: The least time between any two automatic messages; an invitation is one too.
     automatic_per: Duration = timedelta(days=1)
+    #: From when to when nothing automatic is sent, on the customer's clock; ``None``: never quiet.
     quiet: tuple[time, time] | None = (time(21), time(9))
 
     @field_validator("quiet")

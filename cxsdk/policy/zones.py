@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -24,6 +24,7 @@ def zone_of(phone: str | None, default: str) -> str:
     return _single_zones().get(_country(phone), default) if phone else default
 
 
+@lru_cache(maxsize=16_384)
 def _country(phone: str) -> str:
     import phonenumbers  # its metadata is loaded when the first number is read
 

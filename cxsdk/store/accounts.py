@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, case, or_, select, update
+from sqlalchemy import Row, bindparam, case, or_, select, update
 
-from cxsdk.store.engine import Store, Transaction
+from cxsdk.domain.limits import Meter, Meters
+from cxsdk.store.engine import NOW, Dialect, Store, Transaction
 from cxsdk.store.tables import accounts
 from cxsdk.store.work import insert_for
 
@@ -25,20 +27,38 @@ def is_paused(store: Store, tx: Transaction, account: str) -> bool:
 
 def standing(store: Store, tx: Transaction, account: str) -> tuple[bool, bool]:
     """Whether nothing may be called for an account now, and whether its last call failed."""
-    found = select(accounts.c.paused_until > store.now, accounts.c.failures).where(accounts.c.name == account)
-    paused, failures = tx.execute(found).one_or_none() or (False, 0)
+    asked = {"account": account, **store.times(now=NOW)}
+    paused, failures = tx.execute(_standing(store.dialect), asked).one_or_none() or (False, 0)
     return bool(paused), failures > 0
+
+
+@cache
+def _standing(sql: Dialect) -> Any:
+    is_paused = accounts.c.paused_until > sql.at("now")
+    return select(is_paused, accounts.c.failures).where(accounts.c.name == bindparam("account"))
 
 
 def paused_now(store: Store, tx: Transaction) -> set[str]:
     """The accounts for which nothing may be called now."""
-    return set(tx.scalars(select(accounts.c.name).where(accounts.c.paused_until > store.now)))
+    return set(tx.scalars(_paused_now(store.dialect), store.times(now=NOW)))
+
+
+@cache
+def _paused_now(sql: Dialect) -> Any:
+    return select(accounts.c.name).where(accounts.c.paused_until > sql.at("now"))
 
 
 def next_release(tx: Transaction, after: datetime) -> datetime | None:
     """The earliest end of a pause."""
-    found = select(accounts.c.paused_until).where(accounts.c.paused_until > after)
-    return tx.scalar(found.order_by(accounts.c.paused_until).limit(1))
+    return tx.scalar(_NEXT_RELEASE, {"after": after})
+
+
+_NEXT_RELEASE = (
+    select(accounts.c.paused_until)
+    .where(accounts.c.paused_until > bindparam("after"))
+    .order_by(accounts.c.paused_until)
+    .limit(1)
+)
 
 
 def pause(store: Store, tx: Transaction, account: str, problem: str, wait: timedelta | None = None) -> datetime:
@@ -48,8 +68,7 @@ def pause(store: Store, tx: Transaction, account: str, problem: str, wait: timed
     """
     insert = insert_for(store)(accounts)
     tx.execute(insert.values(name=account).on_conflict_do_nothing())
-    query = select(accounts).where(accounts.c.name == account)
-    known = tx.execute(query if store.is_sqlite else query.with_for_update()).one()
+    known = tx.execute(store.dialect.locked(select(accounts).where(accounts.c.name == account))).one()
     growing = min(FIRST_PAUSE * 2 ** min(known.failures, 10), LONGEST_PAUSE)
     until = store.moment(tx) + (growing if wait is None else wait)
     until = max(until, known.paused_until or until)
@@ -63,19 +82,62 @@ def worked(store: Store, tx: Transaction, account: str) -> None:
 
     A pause goes on: the call may have begun before the limit was hit.
     """
-    now = store.now
-    insert = insert_for(store)(accounts).values(name=account, last_ok_at=now)
+    times = store.times(now=NOW, lately=-timedelta(seconds=1))
+    tx.execute(_worked(store.dialect, insert_for(store)), {"account": account, **times})
+
+
+@cache
+def _worked(sql: Dialect, insert_into: Any) -> Any:
+    insert = insert_into(accounts).values(name=bindparam("account"), last_ok_at=sql.at("now"))
     well = {
         "last_ok_at": insert.excluded.last_ok_at,
         "failures": 0,
-        "problem": case((accounts.c.paused_until > now, accounts.c.problem)),
+        "problem": case((accounts.c.paused_until > sql.at("now"), accounts.c.problem)),
     }
-    stale = or_(
-        accounts.c.last_ok_at.is_(None),
-        accounts.c.last_ok_at < store.after(-timedelta(seconds=1)),
-        accounts.c.failures > 0,
+    last = accounts.c.last_ok_at
+    stale = or_(last.is_(None), last < sql.at("lately"), accounts.c.failures > 0)
+    return insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=well, where=stale)
+
+
+def rest(store: Store, tx: Transaction, account: str, problem: str, wait: timedelta) -> None:
+    """Calls nothing for an account for so long: nothing failed, a limit is used up."""
+    times = store.times(until=wait)
+    tx.execute(_rest(store.dialect, insert_for(store)), {"account": account, "why": problem[:500], **times})
+
+
+@cache
+def _rest(sql: Dialect, insert_into: Any) -> Any:
+    insert = insert_into(accounts).values(
+        name=bindparam("account"), paused_until=sql.at("until"), problem=bindparam("why")
     )
-    tx.execute(insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=well, where=stale))
+    longer = or_(accounts.c.paused_until.is_(None), accounts.c.paused_until < insert.excluded.paused_until)
+    change = {"paused_until": insert.excluded.paused_until, "problem": insert.excluded.problem}
+    return insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=change, where=longer)
+
+
+def meters(store: Store, tx: Transaction, account: str) -> Meters:
+    """How much of its limits an account has used, locked until the transaction ends."""
+    kept = tx.scalar(_meters(store.dialect), {"account": account}) or {}
+    return {name: Meter(*values) for name, values in kept.items()}
+
+
+@cache
+def _meters(sql: Dialect) -> Any:
+    return sql.locked(select(accounts.c.meters).where(accounts.c.name == bindparam("account")))
+
+
+def save_meters(store: Store, tx: Transaction, account: str, meters: Meters) -> None:
+    """Writes down how much is used."""
+    kept = {name: [meter.level, meter.at, meter.amount] for name, meter in meters.items()}
+    tx.execute(_save_meters(insert_for(store)), {"account": account, "kept": kept})
+
+
+@cache
+def _save_meters(insert_into: Any) -> Any:
+    insert = insert_into(accounts).values(
+        name=bindparam("account"), meters=bindparam("kept", type_=accounts.c.meters.type)
+    )
+    return insert.on_conflict_do_update(index_elements=[accounts.c.name], set_={"meters": insert.excluded.meters})
 
 
 def health(tx: Transaction, account: str) -> Row[Any] | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from cxsdk.domain.case import CaseState, PromiseKind
 from cxsdk.store.engine import Store, Transaction
@@ -63,12 +63,19 @@ def promise_by_id(tx: Transaction, promise_id: str) -> Row[Any] | None:
 
 def unkept(tx: Transaction, customer_ids: Iterable[str], kinds: Iterable[PromiseKind]) -> Sequence[Row[Any]]:
     """Promises of these kinds to these customers that nobody has kept."""
-    query = select(promises).where(
-        promises.c.customer_id.in_(list(customer_ids)),
-        promises.c.kind.in_([kind.value for kind in kinds]),
+    asked = {"ids": list(customer_ids), "kinds": [kind.value for kind in kinds]}
+    return tx.execute(_UNKEPT, asked).all()
+
+
+_UNKEPT = (
+    select(promises)
+    .where(
+        promises.c.customer_id.in_(bindparam("ids", expanding=True)),
+        promises.c.kind.in_(bindparam("kinds", expanding=True)),
         promises.c.kept_at.is_(None),
     )
-    return tx.execute(query.order_by(promises.c.made_at)).all()
+    .order_by(promises.c.made_at)
+)
 
 
 def promises_of(tx: Transaction, case_id: str) -> Sequence[Row[Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Row, Select, Table, and_, bindparam, delete, func, select, tuple_, update
 
 from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
@@ -68,13 +68,16 @@ class Contact:
     name: str = ""
     language: str | None = None
     time_zone: str | None = None
+    #: Whether the customer used these identities, or a system of record names them; the company may have guessed them.
+    used: bool = True
 
 
 def resolve(store: Store, tx: Transaction, contacts: Sequence[Contact]) -> list[str]:
     """The customer of each contact, created where nobody has such an identity; each row stays locked.
 
-    A known identity decides. Where none does, a customer who alone holds one of them, if only perhaps, gets the
-    contact. Known identities of two customers in one contact make them one; a ``maybe`` never does.
+    A known identity decides. Where none does, a customer who alone holds one of those that were used, if only perhaps,
+    gets the contact, and it is known to be theirs from now on. Known identities of two customers in one
+    contact make them one; a ``maybe`` never does.
 
     Raises LostRace where another worker created or merged one of them meanwhile.
     """
@@ -92,14 +95,16 @@ class _Book:
 
     holders: dict[tuple[str, str], dict[str, Confidence]] = field(default_factory=dict)
     new_customers: list[dict[str, Any]] = field(default_factory=list)
-    new_identities: list[dict[str, Any]] = field(default_factory=list)
+    new_identities: dict[tuple[str, str, str], Confidence] = field(default_factory=dict)
+    confirmed: list[tuple[str, str, str]] = field(default_factory=list)
     merged: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tx: Transaction, contacts: Sequence[Contact]) -> _Book:
         book = cls()
         keys = sorted({(i.kind, i.value) for contact in contacts for i in contact.identities})
-        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, {"keys": keys, "kinds": sorted({k for k, _ in keys}), "values": [v for _, v in keys]}):
+        asked = {"keys": keys, "kinds": sorted({kind for kind, _ in keys}), "values": [value for _, value in keys]}
+        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, asked):
             book.holders.setdefault((kind, value), {})[customer_id] = Confidence(confidence)
         return book
 
@@ -111,40 +116,49 @@ class _Book:
         held = self.holders.get((identity.kind, identity.value), {})
         return next(iter(held)) if len(held) == 1 else None
 
-    def give(self, customer_id: str, identity: Identity) -> None:
+    def give(self, customer_id: str, identity: Identity, *, used: bool) -> None:
         held = self.holders.setdefault((identity.kind, identity.value), {})
-        if customer_id in held or (identity.is_known and self.known_holder(identity)):
+        if identity.is_known and self.known_holder(identity):
             return
+        if customer_id in held:
+            if not (identity.is_known and used):
+                return
+            self.confirmed.append((identity.kind, identity.value, customer_id))
         held[customer_id] = identity.confidence
-        self.new_identities.append(
-            {
-                "kind": identity.kind,
-                "value": identity.value,
-                "customer_id": customer_id,
-                "confidence": identity.confidence.value,
-            }
-        )
+        self.new_identities[identity.kind, identity.value, customer_id] = identity.confidence
 
     def flush(self, store: Store, tx: Transaction) -> None:
         insert = insert_for(store)
         if self.new_customers:
             tx.execute(insert(customers).on_conflict_do_nothing(), self.new_customers)
+        if self.confirmed:
+            # Not changed in place: where somebody else is known by it meanwhile, the insert notices
+            tx.execute(delete(identities).where(_WHOSE.in_(self.confirmed)))
         if self.new_identities:
+            rows = [{**_row(whose), "confidence": sure.value} for whose, sure in self.new_identities.items()]
             added = insert(identities).on_conflict_do_nothing().returning(identities.c.customer_id)
-            if len(tx.execute(added, self.new_identities).all()) < len(self.new_identities):
+            if len(tx.execute(added, rows).all()) < len(rows):
                 raise LostRace
-        self.new_customers, self.new_identities = [], []
+        self.new_customers, self.new_identities, self.confirmed = [], {}, []
+
+
+_WHOSE = tuple_(identities.c.kind, identities.c.value, identities.c.customer_id)
+
+
+def _row(whose: tuple[str, str, str]) -> dict[str, str]:
+    return dict(zip(("kind", "value", "customer_id"), whose, strict=True))
 
 
 def _match(store: Store, tx: Transaction, book: _Book, contact: Contact) -> str:
-    holders = [book.known_holder(i) for i in contact.identities if i.is_known]
-    found = list(dict.fromkeys(holder for holder in holders if holder))
-    found = found or [h for i in contact.identities if (h := book.only_holder(i))][:1]
+    known = [i for i in contact.identities if i.is_known]
+    found = list(dict.fromkeys(holder for i in known if (holder := book.known_holder(i))))
+    # A guess decides only where nothing better is told: many share a number that was made up
+    found = found or [h for i in known or contact.identities if (h := book.only_holder(i))][:1]
     customer_id = found[0] if found else _create(book, contact)
     for other in found[1:]:
         customer_id = _merge_in_book(store, tx, book, customer_id, other)
     for identity in contact.identities:
-        book.give(customer_id, identity)
+        book.give(customer_id, identity, used=contact.used)
     return customer_id
 
 
@@ -169,7 +183,8 @@ def _merge_in_book(store: Store, tx: Transaction, book: _Book, one: str, other: 
     book.merged = {old: keep if new == lose else new for old, new in book.merged.items()} | {lose: keep}
     for held in book.holders.values():
         if lose in held:
-            held.setdefault(keep, held.pop(lose))
+            either = {held.pop(lose), held.get(keep)}
+            held[keep] = Confidence.KNOWN if Confidence.KNOWN in either else Confidence.MAYBE
     return keep
 
 
@@ -177,6 +192,12 @@ def _lock(store: Store, tx: Transaction, ids: Sequence[str]) -> None:
     rows = locked(store, tx, ids)
     if any(row.merged_into for row in rows.values()):
         raise LostRace
+
+
+def lock(store: Store, tx: Transaction, ids: Iterable[str]) -> None:
+    """Locks these customers like ``locked``, for those who need not read them. SQLite has one writer anyway."""
+    if not store.is_sqlite:
+        locked(store, tx, ids)
 
 
 def locked(store: Store, tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -187,6 +208,11 @@ def locked(store: Store, tx: Transaction, ids: Iterable[str]) -> dict[str, Row[A
     """
     query = _BY_IDS if store.is_sqlite else _LOCKED
     return {row.id: row for row in tx.execute(query, {"ids": sorted(set(ids))})}
+
+
+def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """These customers by id."""
+    return {row.id: row for row in tx.execute(_BY_IDS, {"ids": sorted(set(ids))})}
 
 
 def current(tx: Transaction, customer_id: str) -> Row[Any] | None:
@@ -214,7 +240,7 @@ def find(tx: Transaction, who: str) -> Row[Any] | None:
 
 def person_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str | None]:
     """The CRM's id of each of these customers, or None where it does not know them."""
-    return {row.id: row.person_id for row in tx.execute(_BY_IDS, {"ids": sorted(set(ids))})}
+    return {id: row.person_id for id, row in by_ids(tx, ids).items()}
 
 
 def by_person(tx: Transaction, person_id: str) -> str | None:
@@ -232,12 +258,35 @@ def identities_of(tx: Transaction, ids: Iterable[str]) -> dict[str, list[Identit
     return found
 
 
-def learn(tx: Transaction, customer_id: str, **what: str | None) -> None:
-    """Keeps a name, language or time zone that was not known before."""
-    for column, value in what.items():
-        if value:
-            unknown = func.coalesce(customers.c[column], "") == ""
-            tx.execute(update(customers).where(customers.c.id == customer_id, unknown).values({column: value}))
+#: What is learned of customers when it is told, and stays as it was told first.
+_LEARNED = ("name", "language", "time_zone")
+
+
+def learn(tx: Transaction, told: Iterable[tuple[str, Mapping[str, str | None]]]) -> None:
+    """Keeps names, languages and time zones that were not known before: of each customer, what was told first."""
+    told = list(told)
+    rows = by_ids(tx, [customer_id for customer_id, _ in told])
+    news: dict[str, dict[str, str]] = {}
+    for customer_id, what in told:
+        unknown = {name: value for name, value in what.items() if value and not getattr(rows[customer_id], name)}
+        if unknown:
+            news[customer_id] = unknown | news.get(customer_id, {})
+    if news:
+        tx.execute(_LEARN, [_news(id, what) for id, what in sorted(news.items())])
+
+
+def _news(customer_id: str, what: Mapping[str, str]) -> dict[str, str | None]:
+    return {"who": customer_id, **{f"new_{name}": what.get(name) for name in _LEARNED}}
+
+
+def _unless_known(name: str) -> Any:
+    column = customers.c[name]  # an empty name is unknown, too
+    return func.coalesce(func.nullif(column, ""), bindparam(f"new_{name}"), column)
+
+
+_LEARN = (
+    update(customers).where(customers.c.id == bindparam("who")).values({name: _unless_known(name) for name in _LEARNED})
+)
 
 
 def give_identity(store: Store, tx: Transaction, customer_id: str, identity: Identity) -> None:
@@ -257,23 +306,32 @@ def merge(store: Store, tx: Transaction, one: str, other: str) -> tuple[str, str
     _move_outbox(tx, keep, lose)
     for table in OWNED:
         tx.execute(update(table).where(table.c.customer_id == lose.id).values(customer_id=keep.id))
-    opted_out = min((at for at in (keep.opted_out_at, lose.opted_out_at) if at), default=None)
-    tx.execute(
-        update(customers)
-        .where(customers.c.id == keep.id)
-        .values(name=keep.name or lose.name, language=keep.language or lose.language, opted_out_at=opted_out)
-    )
+    said = [row for row in (keep, lose) if row.opted_at is not None]
+    wish = max(said, key=lambda row: (row.opted_at, row.opted_out_at is not None), default=keep)
+    kept = {
+        "name": keep.name or lose.name,
+        "language": keep.language or lose.language,
+        "opted_out_at": wish.opted_out_at,
+        "opted_at": wish.opted_at,
+    }
+    tx.execute(update(customers).where(customers.c.id == keep.id).values(kept))
     gone = {"merged_into": keep.id, "name": "", "person_id": None}
     tx.execute(update(customers).where(customers.c.id == lose.id).values(gone))
     return keep.id, lose.id
 
 
 def _move_identities(tx: Transaction, keep: str, lose: str) -> None:
-    held = select(identities.c.kind, identities.c.value).where(identities.c.customer_id == keep)
-    pairs = [tuple(row) for row in tx.execute(held)]
-    doubled = and_(identities.c.customer_id == lose, tuple_(identities.c.kind, identities.c.value).in_(pairs))
-    tx.execute(delete(identities).where(doubled))
+    """Of an identity that both have, the one that is known stays."""
+    known = identities.c.confidence == Confidence.KNOWN.value
+    _drop(tx, keep, select(identities.c.kind, identities.c.value).where(identities.c.customer_id == lose, known))
+    _drop(tx, lose, select(identities.c.kind, identities.c.value).where(identities.c.customer_id == keep))
     tx.execute(update(identities).where(identities.c.customer_id == lose).values(customer_id=keep))
+
+
+def _drop(tx: Transaction, customer_id: str, which: Select[tuple[str, str]]) -> None:
+    pairs = [tuple(row) for row in tx.execute(which)]
+    mine = tuple_(identities.c.kind, identities.c.value).in_(pairs)
+    tx.execute(delete(identities).where(identities.c.customer_id == customer_id, mine))
 
 
 def _move_outbox(tx: Transaction, keep: Row[Any], lose: Row[Any]) -> None:
@@ -291,22 +349,33 @@ def _move_outbox(tx: Transaction, keep: Row[Any], lose: Row[Any]) -> None:
 
 def by_persons(tx: Transaction, person_ids: Iterable[str]) -> dict[str, str]:
     """The customer whom the CRM knows under each of these ids, where there is one."""
-    found = select(customers.c.person_id, customers.c.id).where(
-        customers.c.person_id.in_(list(person_ids)), customers.c.merged_into.is_(None)
-    )
-    return {row.person_id: row.id for row in tx.execute(found.order_by(customers.c.created_at.desc()))}
+    return {row.person_id: row.id for row in tx.execute(_BY_PERSONS, {"person_ids": list(person_ids)})}
+
+
+_BY_PERSONS = (
+    select(customers.c.person_id, customers.c.id)
+    .where(customers.c.person_id.in_(bindparam("person_ids", expanding=True)), customers.c.merged_into.is_(None))
+    .order_by(customers.c.created_at.desc())
+)
 
 
 def link(tx: Transaction, people: Mapping[str, str]) -> None:
     """The CRM knows these customers now, by these ids: what waited for them is owed."""
     if people:
-        tx.execute(
-            update(customers).where(customers.c.id == bindparam("who")).values(person_id=bindparam("person")),
-            [{"who": customer_id, "person": person_id} for customer_id, person_id in people.items()],
-        )
+        tx.execute(_LINK, [{"who": customer_id, "person": person_id} for customer_id, person_id in people.items()])
         _release(tx, people)
 
 
+_LINK = update(customers).where(customers.c.id == bindparam("who")).values(person_id=bindparam("person"))
+
+
 def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:
-    waiting = and_(outbox.c.customer_id.in_(list(customer_ids)), outbox.c.state == WAITING)
-    owes(tx, set(tx.scalars(update(outbox).where(waiting).values(state=OWED).returning(outbox.c.lane))))
+    owes(tx, set(tx.scalars(_RELEASE, {"ids": list(customer_ids)})))
+
+
+_RELEASE = (
+    update(outbox)
+    .where(outbox.c.customer_id.in_(_IDS), outbox.c.state == WAITING)
+    .values(state=OWED)
+    .returning(outbox.c.lane)
+)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, bindparam, func, select
 
 from cxsdk.store.engine import Store, Transaction
 from cxsdk.store.tables import decisions
@@ -43,11 +43,15 @@ def note_all(store: Store, tx: Transaction, verdicts: Sequence[Verdict]) -> None
 
 
 def _last(tx: Transaction, subjects: set[str]) -> dict[str, tuple[str, str]]:
-    newest = (
-        select(func.max(decisions.c.id)).where(decisions.c.subject_id.in_(subjects)).group_by(decisions.c.subject_id)
-    )
-    found = select(decisions.c.subject_id, decisions.c.verdict, decisions.c.reason).where(decisions.c.id.in_(newest))
-    return {subject: (verdict, reason) for subject, verdict, reason in tx.execute(found)}
+    return {subject: (verdict, reason) for subject, verdict, reason in tx.execute(_LAST, {"subjects": list(subjects)})}
+
+
+_NEWEST = (
+    select(func.max(decisions.c.id))
+    .where(decisions.c.subject_id.in_(bindparam("subjects", expanding=True)))
+    .group_by(decisions.c.subject_id)
+)
+_LAST = select(decisions.c.subject_id, decisions.c.verdict, decisions.c.reason).where(decisions.c.id.in_(_NEWEST))
 
 
 def note(

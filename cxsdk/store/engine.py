@@ -7,17 +7,20 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, literal, select
+from sqlalchemy import Connection, Engine, Interval, Select, bindparam, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql.elements import ColumnElement
 
 from cxsdk.domain.clock import Clock, SystemClock
 from cxsdk.errors import ConfigurationError, StoreUnavailable
+from cxsdk.observe.crashing import passing
 from cxsdk.store.types import UtcDateTime
 
 #: How long a writer waits for another process's write lock on SQLite, in seconds.
@@ -29,11 +32,40 @@ Transaction = Connection
 _LANES = "cxsdk.lanes"
 
 
+#: Of no length: the present moment is so far from now.
+NOW = timedelta(0)
+# The statement's time, not the clock's: a moment that does not move on can be looked for in an index
+_STATEMENT_TIME: ColumnElement[datetime] = func.statement_timestamp(type_=UtcDateTime)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How statements are put for one kind of database and clock.
+
+    Building a statement takes as long as running it: those that run for every batch are built once for each dialect,
+    by a cached function, and get their moments with their other parameters (``Store.times``).
+    """
+
+    is_sqlite: bool
+    #: Whether the database tells the time, so that machines with wrong clocks agree, and not our clock.
+    tells_time: bool
+
+    def at(self, name: str) -> ColumnElement[datetime]:
+        """The moment to which ``Store.times`` gives this name."""
+        if self.tells_time:
+            return _STATEMENT_TIME + bindparam(name, type_=Interval)
+        return bindparam(name, type_=UtcDateTime)
+
+    def locked(self, query: Select[Any]) -> Select[Any]:
+        """The query, with its rows locked until the transaction ends. SQLite has one writer anyway."""
+        return query if self.is_sqlite else query.with_for_update()
+
+
 class Store:
     """The database of one installation. Cheap to make: it connects when it is first used.
 
-    ``write()`` and ``read()`` are transactions; inside one, ``now`` is the moment to compare leases with: the
-    database's own time on PostgreSQL, so that machines with wrong clocks agree, and the clock's elsewhere.
+    ``write()`` and ``read()`` are transactions. Leases are compared with the database's own time on PostgreSQL, and
+    with the clock's elsewhere.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
@@ -42,6 +74,7 @@ class Store:
         self.ring: Callable[[list[str]], None] = lambda _: None
         self.url = _checked(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.dialect = Dialect(self.is_sqlite, tells_time=not self.is_sqlite and isinstance(clock, SystemClock))
         self._in_memory = self.is_sqlite and not self.url.database
         self._writer = _sqlite_engine(self.url, "IMMEDIATE") if self.is_sqlite else _postgres_engine(self.url)
         separate = self.is_sqlite and not self._in_memory
@@ -54,23 +87,13 @@ class Store:
         """The engine that writes, for migrations."""
         return self._writer
 
-    @property
-    def now(self) -> ColumnElement[datetime] | datetime:
-        """The present moment as an SQL value, for leases and due times."""
-        if self.is_sqlite or not isinstance(self.clock, SystemClock):
-            return self.clock.now()
-        # The statement's, not the clock's: a moment that does not move on can be looked for in an index
-        return func.statement_timestamp(type_=UtcDateTime)
-
-    def after(self, wait: timedelta) -> ColumnElement[datetime] | datetime:
-        """The moment so long after ``now``, or before it where the wait is negative."""
-        now = self.now
-        return now + wait if isinstance(now, datetime) else now + literal(wait)
+    def times(self, **waits: timedelta) -> dict[str, Any]:
+        """The parameters of a statement for its moments (``Dialect.at``), each so long from now."""
+        return waits if self.dialect.tells_time else {name: self.clock.now() + wait for name, wait in waits.items()}
 
     def moment(self, tx: Transaction) -> datetime:
-        """``now`` as a value, to be written down or compared with what was."""
-        now = self.now
-        return now if isinstance(now, datetime) else tx.execute(select(now)).scalar_one()
+        """The present moment as a value, to be written down or compared with what was."""
+        return tx.execute(select(_STATEMENT_TIME)).scalar_one() if self.dialect.tells_time else self.clock.now()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -82,6 +105,8 @@ class Store:
             lanes: set[str] = set()
             transaction.info[_LANES] = lanes
             yield transaction
+            passing("before commit")
+        passing("after commit")
         if lanes:
             self.ring(sorted(lanes))
 
@@ -135,6 +160,8 @@ def _told_plainly() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(f"The database does not answer: {type(error.orig).__name__}.") from error
+    except PoolTimeout as error:
+        raise StoreUnavailable("Every connection to the database is in use.") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StoreUnavailable("The connection to the database was lost.") from error

@@ -9,12 +9,12 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import Row, delete, select, tuple_, update
 
 from cxsdk.domain.raw import Raw, body_id
 from cxsdk.store.engine import Store, Transaction, owes
-from cxsdk.store.tables import DEAD, DONE, inbox
-from cxsdk.store.work import insert_for
+from cxsdk.store.tables import CANCELLED, DEAD, DONE, inbox
+from cxsdk.store.work import insert_for, reason_of
 
 
 class Stored(StrEnum):
@@ -31,6 +31,11 @@ class Arrival:
 
     account: str
     raw: Raw
+
+
+def raw_of(row: Row[Any]) -> Raw:
+    """A row as the record that came in."""
+    return Raw(id=row.event_key, body=row.body, headers=row.headers, source=row.source, received_at=row.received_at)
 
 
 def lane_of(account: str) -> str:
@@ -83,8 +88,8 @@ def _are(keys: Sequence[tuple[str, str]]) -> Any:
 
 
 def _quarantined(tx: Transaction, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
-    dead = select(inbox.c.account, inbox.c.event_key).where(_are([_key(a) for a in arrivals]), inbox.c.state == DEAD)
-    return {(account, key) for account, key in tx.execute(dead)}
+    mine = _are([_key(arrival) for arrival in arrivals]) & inbox.c.state.in_([DEAD, CANCELLED])
+    return {(account, key) for account, key in tx.execute(select(inbox.c.account, inbox.c.event_key).where(mine))}
 
 
 def _beside(arrival: Arrival) -> Arrival:
@@ -126,14 +131,16 @@ def _outcome(
     return Stored.SAME if bodies.get(key) == arrival.raw.body else Stored.CONFLICT
 
 
-def set_aside(tx: Transaction, row_id: int, reason: str) -> None:
+def set_aside(store: Store, tx: Transaction, row_id: int, reason: str) -> None:
     """Quarantines a record that cannot be understood; it stays, with the reason, until a person decides."""
-    tx.execute(update(inbox).where(inbox.c.id == row_id).values(state=DEAD, reason=reason[:2000]))
+    aside = {"state": DEAD, "next_at": store.moment(tx), "reason": reason_of(reason)}
+    tx.execute(update(inbox).where(inbox.c.id == row_id).values(aside))
 
 
 def purge(tx: Transaction, before: datetime, limit: int = 5_000) -> int:
-    """Forgets records that were parsed and came before this moment; tells how many."""
-    old = select(inbox.c.id).where(inbox.c.received_at < before, inbox.c.state == DONE).limit(limit)
+    """Forgets records that were parsed, or dropped, and came before this moment; tells how many."""
+    over = inbox.c.state.in_([DONE, CANCELLED])
+    old = select(inbox.c.id).where(inbox.c.received_at < before, over).limit(limit)
     return tx.execute(delete(inbox).where(inbox.c.id.in_(old))).rowcount
 
 

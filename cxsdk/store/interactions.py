@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.interaction import Interaction, InteractionFact, Kind, fold
-from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.engine import Dialect, Store, Transaction
 from cxsdk.store.tables import interactions
 from cxsdk.store.work import insert_for
 
@@ -35,9 +36,13 @@ def id_of(account: str, fact: InteractionFact) -> str:
 
 def load(store: Store, tx: Transaction, ids: Sequence[str], default: Kind) -> dict[str, Known]:
     """These contacts as they stand, locked until the transaction ends."""
-    query = select(interactions).where(interactions.c.id.in_(sorted(ids))).order_by(interactions.c.id)
-    rows = tx.execute(query if store.is_sqlite else query.with_for_update())
-    return {row.id: known_from(row, default) for row in rows}
+    return {row.id: known_from(row, default) for row in tx.execute(_load(store.dialect), {"ids": sorted(ids)})}
+
+
+@cache
+def _load(sql: Dialect) -> Any:
+    mine = interactions.c.id.in_(bindparam("ids", expanding=True))
+    return sql.locked(select(interactions).where(mine).order_by(interactions.c.id))
 
 
 def known_from(row: Any, default: Kind) -> Known:
@@ -50,21 +55,26 @@ def save(store: Store, tx: Transaction, new: Sequence[Known], changed: Sequence[
     """Writes contacts; tells which of the new ones another worker wrote first."""
     inserted: set[str] = set()
     if new:
-        insert = insert_for(store)(interactions).on_conflict_do_nothing().returning(interactions.c.id)
-        inserted = set(tx.scalars(insert, [_row(known) for known in new]))
+        inserted = set(tx.scalars(_insert(insert_for(store)), [_row(known) for known in new]))
     if changed:
-        columns = ("customer_id", "kind", "direction", "at", "automatic", "state", "revision", "facts")
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in columns}
-        tx.execute(
-            update(interactions).where(interactions.c.id == bindparam("row_id")).values(values),
-            [_changes(known, columns) for known in changed],
-        )
+        tx.execute(_CHANGE, [_changes(known) for known in changed])
     return {known.id for known in new} - inserted
 
 
-def _changes(known: Known, columns: Sequence[str]) -> dict[str, Any]:
+@cache
+def _insert(insert_into: Any) -> Any:
+    return insert_into(interactions).on_conflict_do_nothing().returning(interactions.c.id)
+
+
+#: The columns that a change may write.
+_CHANGED = ("customer_id", "kind", "direction", "at", "automatic", "state", "revision", "facts")
+_NEW_VALUES: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CHANGED}
+_CHANGE = update(interactions).where(interactions.c.id == bindparam("row_id")).values(_NEW_VALUES)
+
+
+def _changes(known: Known) -> dict[str, Any]:
     row = _row(known)
-    return {"row_id": known.id, **{f"new_{name}": row[name] for name in columns}}
+    return {"row_id": known.id, **{f"new_{name}": row[name] for name in _CHANGED}}
 
 
 def _row(known: Known) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, bindparam, or_, select, update
@@ -15,7 +16,8 @@ from cxsdk.store.work import insert_for
 
 #: States in which it is still open whether a question is asked.
 PENDING = (InvitationState.SCHEDULED, InvitationState.HELD)
-_BY_IDS = select(invitations).where(invitations.c.id.in_(bindparam("ids", expanding=True)))
+_IDS: Any = bindparam("ids", expanding=True)
+_BY_IDS = select(invitations).where(invitations.c.id.in_(_IDS))
 #: States that do not count towards a budget: nothing reached the customer.
 NOT_ASKED = (InvitationState.SKIPPED, InvitationState.FAILED)
 
@@ -24,23 +26,30 @@ def add(store: Store, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set
     """Writes invitations; tells the ids of the new ones: there is one of a kind for a trigger."""
     if not rows:
         return set()
-    insert = insert_for(store)(invitations).on_conflict_do_nothing().returning(invitations.c.id)
-    return set(tx.scalars(insert, [dict(row) for row in rows]))
+    return set(tx.scalars(_add(insert_for(store)), [dict(row) for row in rows]))
+
+
+@cache
+def _add(insert_into: Any) -> Any:
+    return insert_into(invitations).on_conflict_do_nothing().returning(invitations.c.id)
 
 
 def change(tx: Transaction, ids: Iterable[str], **values: Any) -> None:
     """Writes the same values to these invitations."""
-    tx.execute(update(invitations).where(invitations.c.id.in_(list(ids))).values(**values))
+    settle(tx, [{"id": id, **values} for id in ids])
 
 
 def settle(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes to each invitation its own values: mappings with the same keys, one of them ``id``."""
     if rows:
-        columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
-        tx.execute(
-            update(invitations).where(invitations.c.id == bindparam("row_id")).values(columns),
-            [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in rows],
-        )
+        new = [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in rows]
+        tx.execute(_settle(tuple(name for name in rows[0] if name != "id")), new)
+
+
+@cache
+def _settle(names: tuple[str, ...]) -> Any:
+    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(invitations).where(invitations.c.id == bindparam("row_id")).values(columns)
 
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -50,7 +59,15 @@ def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
 
 def by_token(tx: Transaction, token: str) -> Row[Any] | None:
     """The invitation with this token."""
-    return tx.execute(select(invitations).where(invitations.c.token == token)).one_or_none()
+    return by_tokens(tx, [token]).get(token)
+
+
+def by_tokens(tx: Transaction, tokens: Iterable[str]) -> dict[str, Row[Any]]:
+    """The invitations with these tokens."""
+    return {row.token: row for row in tx.execute(_BY_TOKENS, {"tokens": list(tokens)})}
+
+
+_BY_TOKENS = select(invitations).where(invitations.c.token.in_(bindparam("tokens", expanding=True)))
 
 
 def pending(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
@@ -68,48 +85,62 @@ def on_their_way(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
 
 def asked(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict[str, list[tuple[str, datetime]]]:
     """What each customer was asked since then, or is about to be: kind and time, closing questions aside."""
-    query = select(invitations.c.customer_id, invitations.c.kind, invitations.c.decided_at).where(
-        invitations.c.customer_id.in_(list(customer_ids)),
-        invitations.c.decided_at > since,
-        # What may have arrived counts as asked
-        or_(invitations.c.state.not_in(NOT_ASKED), invitations.c.reason == "outcome_unknown"),
-        invitations.c.kind != "closing",
-    )
     found: dict[str, list[tuple[str, datetime]]] = {}
-    for customer_id, kind, at in tx.execute(query):
+    for customer_id, kind, at in tx.execute(_ASKED, {"ids": list(customer_ids), "since": since}):
         found.setdefault(customer_id, []).append((kind, at))
     return found
 
 
+_ASKED = select(invitations.c.customer_id, invitations.c.kind, invitations.c.decided_at).where(
+    invitations.c.customer_id.in_(_IDS),
+    invitations.c.decided_at > bindparam("since"),
+    # What may have arrived counts as asked
+    or_(invitations.c.state.not_in(NOT_ASKED), invitations.c.reason == "outcome_unknown"),
+    invitations.c.kind != "closing",
+)
+
+
 def automatic_messages(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict[str, list[datetime]]:
     """When each customer was sent an automatic message since then, or is about to be."""
-    query = select(outbox.c.customer_id, outbox.c.created_at).where(
-        outbox.c.customer_id.in_(list(customer_ids)),
-        outbox.c.kind == "message",
-        outbox.c.automatic,
-        outbox.c.created_at > since,
-        outbox.c.state.not_in([DEAD, CANCELLED]),
-    )
     found: dict[str, list[datetime]] = {}
-    for customer_id, at in tx.execute(query):
+    for customer_id, at in tx.execute(_AUTOMATIC, {"ids": list(customer_ids), "since": since}):
         found.setdefault(customer_id, []).append(at)
     return found
 
 
+_AUTOMATIC = select(outbox.c.customer_id, outbox.c.created_at).where(
+    outbox.c.customer_id.in_(_IDS),
+    outbox.c.kind == "message",
+    outbox.c.automatic,
+    outbox.c.created_at > bindparam("since"),
+    outbox.c.state.not_in([DEAD, CANCELLED]),
+)
+
+
 def with_active_case(tx: Transaction, customer_ids: Iterable[str]) -> set[str]:
     """Those of these customers to whom somebody still owes something."""
-    query = select(cases.c.customer_id).where(cases.c.customer_id.in_(list(customer_ids)), cases.c.state != "closed")
-    return set(tx.scalars(query))
+    return set(tx.scalars(_WITH_ACTIVE_CASE, {"ids": list(customer_ids)}))
 
 
-def response(store: Store, tx: Transaction, invitation_id: str) -> Row[Any] | None:
-    """The answer to an invitation as it stands, locked until the transaction ends."""
-    query = select(responses).where(responses.c.invitation_id == invitation_id)
-    return tx.execute(query if store.is_sqlite else query.with_for_update()).one_or_none()
+_WITH_ACTIVE_CASE = select(cases.c.customer_id).where(cases.c.customer_id.in_(_IDS), cases.c.state != "closed")
 
 
-def save_response(store: Store, tx: Transaction, row: Mapping[str, Any]) -> None:
-    """Writes an answer as it stands now."""
-    insert = insert_for(store)(responses).values(**row)
-    rest = {name: value for name, value in row.items() if name != "invitation_id"}
-    tx.execute(insert.on_conflict_do_update(index_elements=[responses.c.invitation_id], set_=rest))
+def responses_to(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """The answers to these invitations as they stand. Who changes them has locked their customers."""
+    return {row.invitation_id: row for row in tx.execute(_RESPONSES_TO, {"ids": list(ids)})}
+
+
+_RESPONSES_TO = select(responses).where(responses.c.invitation_id.in_(_IDS))
+
+
+def save_responses(store: Store, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes answers as they stand now."""
+    if rows:
+        tx.execute(_save_responses(insert_for(store)), [dict(row) for row in rows])
+
+
+@cache
+def _save_responses(insert_into: Any) -> Any:
+    insert = insert_into(responses)
+    rest = {column.name: insert.excluded[column.name] for column in responses.c if column.name != "invitation_id"}
+    return insert.on_conflict_do_update(index_elements=[responses.c.invitation_id], set_=rest)

@@ -9,10 +9,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, case, or_, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Row, bindparam, case, or_, select, update
 
-from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
 from cxsdk.store.work import insert_for
 
@@ -94,15 +93,41 @@ def _row(thing: Owed, now: datetime) -> dict[str, Any]:
     }
 
 
-def mark(tx: Transaction, ids: Iterable[int], at: ColumnElement[datetime] | datetime) -> None:
+def mark(store: Store, tx: Transaction, ids: Sequence[int]) -> None:
     """Notes, before a call, that these rows may be written by it."""
-    tx.execute(update(outbox).where(outbox.c.id.in_(list(ids))).values(marked_at=at))
+    if ids:
+        tx.execute(_mark(store.dialect), {"ids": ids, **store.times(now=NOW)})
+
+
+@cache
+def _mark(sql: Dialect) -> Any:
+    return update(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True))).values(marked_at=sql.at("now"))
 
 
 def already(tx: Transaction, account: str, kind: OutKind, keys: Iterable[str]) -> set[str]:
     """Those of these keys that are owed or written."""
     mine = (outbox.c.account == account) & (outbox.c.kind == kind.value) & outbox.c.key.in_(list(keys))
     return set(tx.scalars(select(outbox.c.key).where(mine)))
+
+
+def messages(
+    tx: Transaction, keys: Sequence[str], *, accounts: Iterable[str] = (), customer_ids: Iterable[str] = ()
+) -> dict[str, str | None]:
+    """Those of these messages that are owed or sent, over these accounts or to these customers; with whose each is."""
+    if not keys:
+        return {}
+    about = {"keys": keys, "accounts": list(accounts), "customer_ids": list(customer_ids)}
+    return {row.key: row.customer_id for row in tx.execute(_MESSAGES, about)}
+
+
+_MESSAGES = select(outbox.c.key, outbox.c.customer_id).where(
+    outbox.c.kind == OutKind.MESSAGE.value,
+    outbox.c.key.in_(bindparam("keys", expanding=True)),
+    or_(
+        outbox.c.account.in_(bindparam("accounts", expanding=True)),
+        outbox.c.customer_id.in_(bindparam("customer_ids", expanding=True)),
+    ),
+)
 
 
 def cancel_messages(tx: Transaction, customer_id: str, reason: str, *, invitation_id: str | None = None) -> list[str]:

@@ -47,7 +47,7 @@ def _owed(name: str) -> list[Any]:
     """What makes a row owed work: whoever claims it pushes ``next_at`` past the lease and raises ``fence``.
 
     ``next_at`` is when the row is next worth looking at: its due time, the next try, or the end of a claim's lease.
-    One column for the three keeps a claim to one range of one index.
+    One column for the three keeps a claim to one range of one index. Of a row that was set aside, it says when.
     """
     return [
         Column("lane", String(100), nullable=False),
@@ -134,6 +134,8 @@ accounts = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("problem", Text),
     Column("last_ok_at", UtcDateTime),
+    # How much of its limits is used; see ``policy.limits``.
+    Column("meters", Json),
 )
 
 #: How far each source has been read, and who reads it now.
@@ -175,7 +177,9 @@ customers = Table(
     Column("time_zone", String(64)),
     Column("person_id", String(200)),
     Column("merged_into", String(26)),
+    # Since when they want nothing automatic, or null; and when they last said which of the two.
     Column("opted_out_at", UtcDateTime),
+    Column("opted_at", UtcDateTime),
     Column("first_account", String(40), nullable=False, server_default=""),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "person_id"),

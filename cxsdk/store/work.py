@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Interval, Row, Table, bindparam, delete, func, or_, select, tuple_, union_all, update
+from sqlalchemy import Integer, Row, Table, and_, bindparam, delete, func, or_, select, tuple_, union, union_all, update
 
-from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
 from cxsdk.store.tables import DEAD, OWED, UNKNOWN, due, inbox, outbox, rings
 from cxsdk.store.types import UtcDateTime
 
@@ -30,33 +30,34 @@ class Claim:
     fence: int
 
 
-def claim(store: Store, tx: Transaction, table: Table, lane: str, limit: int, lease: timedelta) -> list[Row[Any]]:
-    """Takes up to ``limit`` rows of a lane that are due, oldest first, for as long as the lease."""
-    now = store.now
-    times: dict[str, Any] = {"now": now, "until": now + lease} if isinstance(now, datetime) else {"lease": lease}
-    statement = _claim(table, store.is_sqlite, by_database="lease" in times)
-    taken = tx.execute(statement, {"in_lane": lane, "at_most": limit, **times})
+def claim(
+    store: Store, tx: Transaction, table: Table, lane: str, limit: int, lease: timedelta, *, newest: int = 0
+) -> list[Row[Any]]:
+    """Takes up to ``limit`` rows of a lane that are due, oldest first, for as long as the lease.
+
+    ``newest``: how many of them may come from the other end, so that what is fresh does not wait behind a backlog.
+    """
+    asked = {"in_lane": lane, "at_most": limit - newest, **store.times(now=NOW, until=lease)}
+    if newest:
+        asked["of_newest"] = newest
+    taken = tx.execute(_claim(store.dialect, table, both_ends=newest > 0), asked)
     return sorted(taken, key=lambda row: row.id)  # RETURNING promises no order
 
 
-# Statements that run for every batch are built once: building one takes as long as running it.
 @cache
-def _claim(table: Table, is_sqlite: bool, *, by_database: bool) -> Any:
-    now: Any = bindparam("now", type_=UtcDateTime)
-    until: Any = bindparam("until", type_=UtcDateTime)
-    if by_database:
-        now = func.clock_timestamp(type_=UtcDateTime)
-        until = now + bindparam("lease", type_=Interval)
-    ripe = (
-        select(table.c.id)
-        .where(table.c.lane == bindparam("in_lane"), table.c.state == OWED, table.c.next_at <= now)
-        .order_by(table.c.next_at)
-        .limit(bindparam("at_most", type_=Integer))
-    )
-    if not is_sqlite:
+def _claim(sql: Dialect, table: Table, *, both_ends: bool) -> Any:
+    ripe = select(table.c.id).where(_due_now(sql, table))
+    ends = [ripe.order_by(table.c.next_at).limit(bindparam("at_most", type_=Integer))]
+    if both_ends:
+        ends.append(ripe.order_by(table.c.next_at.desc()).limit(bindparam("of_newest", type_=Integer)))
+    if sql.is_sqlite:
+        chosen = [select(end.subquery().c.id) for end in ends]
+    else:
         # Materialised: a plain IN may be planned so that it claims more rows than its LIMIT.
-        ripe = select(ripe.with_for_update(skip_locked=True).cte("ripe").prefix_with("MATERIALIZED").c.id)
-    taken = update(table).where(table.c.id.in_(ripe)).values(next_at=until, fence=table.c.fence + 1)
+        locked = [end.with_for_update(skip_locked=True) for end in ends]
+        chosen = [select(end.cte(f"ripe_{n}").prefix_with("MATERIALIZED").c.id) for n, end in enumerate(locked)]
+    mine = table.c.id.in_(union(*chosen) if both_ends else chosen[0])
+    taken = update(table).where(mine).values(next_at=sql.at("until"), fence=table.c.fence + 1)
     return taken.returning(*table.c)
 
 
@@ -66,15 +67,17 @@ def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Cla
     Ask this first in the transaction that writes results back, and write only what is still ours.
     """
     held = [(c.id, c.fence) for c in claims]
-    return set(tx.scalars(_still_ours(table, store.is_sqlite), {"held": held, "ids": [id for id, _ in held]})) if held else set()
+    if not held:
+        return set()
+    return set(tx.scalars(_still_ours(store.dialect, table), {"held": held, "ids": [id for id, _ in held]}))
 
 
 @cache
-def _still_ours(table: Table, is_sqlite: bool) -> Any:
+def _still_ours(sql: Dialect, table: Table) -> Any:
     held = tuple_(table.c.id, table.c.fence).in_(bindparam("held", expanding=True))
     # SQLite finds rows by id, but by pairs of values it would look through the whole table
-    ours = select(table.c.id).where(table.c.id.in_(bindparam("ids", expanding=True)), held).order_by(table.c.id)
-    return ours if is_sqlite else ours.with_for_update()
+    ours = select(table.c.id).where(table.c.id.in_(bindparam("ids", expanding=True)), held)
+    return sql.locked(ours.order_by(table.c.id))
 
 
 def settle(tx: Transaction, table: Table, results: Sequence[Mapping[str, Any]]) -> None:
@@ -92,7 +95,13 @@ def _settle(table: Table, names: tuple[str, ...]) -> Any:
 
 def settle_all(tx: Transaction, table: Table, ids: Iterable[int], **values: Any) -> None:
     """Writes the same values to many rows."""
-    tx.execute(update(table).where(table.c.id.in_(list(ids))).values(**values))
+    tx.execute(_settle_all(table, tuple(values)), {"ids": list(ids), **{f"new_{k}": v for k, v in values.items()}})
+
+
+@cache
+def _settle_all(table: Table, names: tuple[str, ...]) -> Any:
+    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(table).where(table.c.id.in_(bindparam("ids", expanding=True))).values(columns)
 
 
 def schedule(tx: Transaction, store: Store, lane: str, key: str, at: datetime) -> None:
@@ -133,17 +142,30 @@ _FINISH_DUE = delete(due).where(
 )
 
 
-def owed_lanes(store: Store, tx: Transaction) -> list[str]:
-    """The lanes with something to do now."""
-    now = store.now
-    by_database = not isinstance(now, datetime)
-    return sorted(set(tx.scalars(_owed_lanes(by_database=by_database), {} if by_database else {"now": now})))
+def is_owed(store: Store, tx: Transaction, table: Table, lane: str) -> bool:
+    """Whether a lane has something to do now."""
+    return tx.execute(_is_owed(store.dialect, table), {"in_lane": lane, **store.times(now=NOW)}).first() is not None
 
 
 @cache
-def _owed_lanes(*, by_database: bool) -> Any:
-    now: Any = func.clock_timestamp(type_=UtcDateTime) if by_database else bindparam("now", type_=UtcDateTime)
-    return union_all(*(select(t.c.lane).where(t.c.state == OWED, t.c.next_at <= now).distinct() for t in OWED_TABLES))
+def _is_owed(sql: Dialect, table: Table) -> Any:
+    return select(table.c.id).where(_due_now(sql, table)).limit(1)
+
+
+def _due_now(sql: Dialect, table: Table) -> Any:
+    return and_(table.c.lane == bindparam("in_lane"), table.c.state == OWED, table.c.next_at <= sql.at("now"))
+
+
+def owed_lanes(store: Store, tx: Transaction) -> list[str]:
+    """The lanes with something to do now."""
+    return sorted(set(tx.scalars(_owed_lanes(store.dialect), store.times(now=NOW))))
+
+
+@cache
+def _owed_lanes(sql: Dialect) -> Any:
+    due_now = [table.c.next_at <= sql.at("now") for table in OWED_TABLES]
+    lanes = zip(OWED_TABLES, due_now, strict=True)
+    return union_all(*(select(table.c.lane).where(table.c.state == OWED, is_due).distinct() for table, is_due in lanes))
 
 
 def next_due(tx: Transaction) -> datetime | None:
@@ -165,15 +187,18 @@ def set_aside(tx: Transaction) -> dict[str, int]:
 
 def take_ring(store: Store, tx: Transaction, lane: str, patience: timedelta) -> bool:
     """Whether to ring for a lane: True unless a ring younger than ``patience`` waits for it already."""
-    insert = insert_for(store)(rings).values(lane=lane, rung_at=store.now)
-    taken = tx.execute(
-        insert.on_conflict_do_update(
-            index_elements=[rings.c.lane],
-            set_={"rung_at": insert.excluded.rung_at},
-            where=or_(rings.c.rung_at.is_(None), rings.c.rung_at < store.after(-patience)),
-        ).returning(rings.c.lane)
-    )
-    return taken.first() is not None
+    times = store.times(now=NOW, long_ago=-patience)
+    return tx.execute(_take_ring(store.dialect, insert_for(store)), {"new_lane": lane, **times}).first() is not None
+
+
+@cache
+def _take_ring(sql: Dialect, insert_into: Any) -> Any:
+    insert = insert_into(rings).values(lane=bindparam("new_lane"), rung_at=sql.at("now"))
+    return insert.on_conflict_do_update(
+        index_elements=[rings.c.lane],
+        set_={"rung_at": insert.excluded.rung_at},
+        where=or_(rings.c.rung_at.is_(None), rings.c.rung_at < sql.at("long_ago")),
+    ).returning(rings.c.lane)
 
 
 def ring_taken_up(tx: Transaction, lane: str) -> None:

@@ -18,6 +18,7 @@ from pydantic import PrivateAttr
 from cxsdk.capabilities import CRM, Context
 from cxsdk.domain.case import Task
 from cxsdk.domain.identity import Person
+from cxsdk.domain.limits import Limit
 from cxsdk.domain.outward import LogEntry, Receipt
 from cxsdk.errors import OutcomeUnknown, RateLimited
 
@@ -160,10 +161,10 @@ class FakeCRM(CRM):
         """How often each entry is there, by its text."""
         return Counter(entry.text for entry in self.entries())
 
-    def asked(self, method: str) -> list[Asked]:
-        """The calls of a method so far."""
+    def asked(self, method: str | None = None) -> list[Asked]:
+        """The calls of a method so far, or of all."""
         with self._lock:
-            return [call for call in self._asked if call.method == method]
+            return [call for call in self._asked if method in (None, call.method)]
 
     # What cxsdk asks
 
@@ -247,6 +248,7 @@ def fake_crm(
     lookup_lag: timedelta = timedelta(0),
     updates_entries: bool = True,
     deadline_s: float = 20.0,
+    limits: Sequence[Limit] = (),
 ) -> FakeCRM:
     """A FakeCRM with these capabilities, and an empty ledger."""
     capabilities = {
@@ -258,7 +260,7 @@ def fake_crm(
         "deadline_s": deadline_s,
     }
     made: type[FakeCRM] = type("FakeCRM", (FakeCRM,), capabilities)
-    return made()
+    return made(limits=tuple(limits))
 
 
 def says(value: Any) -> str:

@@ -7,22 +7,19 @@ by the same models once more in a worker, like any webhook.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI, Path, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount
 
-from cxsdk.errors import BadInput, CxsdkError, StoreUnavailable
+from cxsdk.errors import BadInput, CxsdkError
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import count
-from cxsdk.store import inbox
 from cxsdk.store.inbox import Stored
 from cxsdk.web.api_customers import CustomerUnknown, customer_decisions, customer_timeline
 from cxsdk.web.api_docs import POSTS, PREFIX, describe_get, describe_post, docs_routes
@@ -31,13 +28,10 @@ from cxsdk.web.api_requests import Brought, Reader, read_request_key
 from cxsdk.web.bearer import BearerGuard
 from cxsdk.web.bodies import read_body
 from cxsdk.web.intake import Intake
-from cxsdk.web.problems import problem, problem_of
+from cxsdk.web.problems import ROUTE_PROBLEMS, Handler, problem, problem_of
 
 #: The largest body taken, in bytes.
 BODY_LIMIT = 1_048_576
-#: How many requests with several records are stored at the same time, and how many may wait for it.
-STORING = 2
-STORING_WAIT = 200
 
 _Who = Annotated[
     str, Path(description="The customer's id here, or `phone:+12125550123`, `ann@example.com`, `kind:value`.")
@@ -50,7 +44,7 @@ _Before = Annotated[
 
 def api_routes(runtime: Runtime, intake: Intake) -> list[BaseRoute]:
     """``/api``, behind bearer tokens, and its documentation, open to everybody."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, exception_handlers=_HANDLERS)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, exception_handlers=_HANDLERS)
     senders = [name for name, channel in runtime.channels.items() if channel.supports("send")]
     door = _Door(runtime, intake)
     for post in POSTS:
@@ -85,7 +79,6 @@ class _Door:
     def __init__(self, runtime: Runtime, intake: Intake) -> None:
         self._runtime = runtime
         self._intake = intake
-        self._storing = CapacityLimiter(STORING)
 
     async def take(self, request: Request, reader: Reader) -> Response:
         """202 after the commit, or a problem and nothing stored."""
@@ -105,7 +98,7 @@ class _Door:
                 413, "The body is too large", code="body_too_large", detail=f"Send at most {BODY_LIMIT} bytes at once."
             )
         brought = await self._read(request, reader, body)
-        await self._store(brought)
+        _refuse_conflict(brought, await self._intake.put(brought.arrivals))
         count("api_items", len(brought.ids), type=reader.model.type)
         return JSONResponse({"accepted": len(brought.ids), "ids": brought.ids}, 202)
 
@@ -115,22 +108,9 @@ class _Door:
             return await run_in_threadpool(reader.read, body, key, now)
         return reader.read(body, key, now)
 
-    async def _store(self, brought: Brought) -> None:
-        """Stores all of a request's records or none. A single one shares its commit with other requests."""
-        if len(brought.arrivals) == 1:
-            _refuse_conflicts(brought, await self._intake.put(brought.arrivals))
-        elif self._storing.statistics().tasks_waiting >= STORING_WAIT:
-            raise StoreUnavailable("Too many requests wait for the database.", retry_after=2)
-        else:
-            await to_thread.run_sync(self._store_together, brought, limiter=self._storing)
 
-    def _store_together(self, brought: Brought) -> None:
-        with self._runtime.store.write() as tx:
-            _refuse_conflicts(brought, inbox.put(self._runtime.store, tx, brought.arrivals))
-
-
-def _refuse_conflicts(brought: Brought, outcomes: list[Stored]) -> None:
-    """Raises BadInput, which rolls an open transaction back, where a key stands for something else already."""
+def _refuse_conflict(brought: Brought, outcomes: list[Stored]) -> None:
+    """Raises BadInput where a key stands for something else already; then nothing of the request was stored."""
     if Stored.CONFLICT in outcomes:
         field = brought.fields[outcomes.index(Stored.CONFLICT)]
         raise BadInput(
@@ -162,15 +142,8 @@ async def _tell_of_parameter(_: Request, error: RequestValidationError) -> Respo
     return problem_of(BadInput(f"{first['msg']}.", field=field, code="field_invalid"))
 
 
-async def _tell_of_route(_: Request, error: HTTPException) -> Response:
-    code = {404: "path_unknown", 405: "method_unsupported"}.get(error.status_code, "http_error")
-    answer = problem(error.status_code, error.detail, code=code, detail="See /docs.")
-    answer.headers.update(error.headers or {})
-    return answer
-
-
-_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+_HANDLERS: dict[int | type[Exception], Handler] = {
+    **ROUTE_PROBLEMS,
     CxsdkError: _tell,
     RequestValidationError: _tell_of_parameter,
-    HTTPException: _tell_of_route,
 }

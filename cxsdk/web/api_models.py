@@ -61,7 +61,7 @@ class Customer(_Answer):
     person_id: str | None
     """Their id in the CRM, once it knows them."""
     opted_out_at: datetime | None
-    """Since when they want nothing automatic any more."""
+    """Since when they want nothing automatic any more; null where they do."""
     identities: list[Identity]
     """The ways to recognise them."""
 

@@ -45,7 +45,8 @@ class Reader:
         payloads, roots = _payloads(body)
         items = [self._item(payload, root) for payload, root in zip(payloads, roots, strict=True)]
         bodies = [item_body(item, payload) for item, payload in zip(items, payloads, strict=True)]
-        keys = [item_key(item, body, request_key, n) for n, (item, body) in enumerate(zip(items, bodies, strict=True))]
+        named = enumerate(zip(items, bodies, strict=True))
+        keys = [item_key(item, body, request_key, n, now) for n, (item, body) in named]
         ids = [stable_id(item.type, self.account, item.about(key)) for item, key in zip(items, keys, strict=True)]
         records = list(zip(keys, bodies, strict=True))
         fields = [f"{root}.id" for root in roots]
@@ -79,7 +80,7 @@ def _json(body: bytes) -> Any:
     try:
         body.decode()  # the reader of JSON would guess at other encodings
         return read_json(body)
-    except (UnicodeDecodeError, BadInput):
+    except (UnicodeDecodeError, BadInput, RecursionError):
         raise BadInput("is not valid JSON in UTF-8.", field="body", code="json_invalid") from None
 
 

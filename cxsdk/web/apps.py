@@ -15,6 +15,7 @@ from cxsdk.web.api import api_routes
 from cxsdk.web.desk import StoreDesk
 from cxsdk.web.health import health_routes
 from cxsdk.web.intake import Intake
+from cxsdk.web.problems import ROUTE_PROBLEMS
 from cxsdk.web.surveys import survey_routes
 from cxsdk.web.webhooks import webhook_route
 
@@ -36,13 +37,15 @@ def public_app(opened: Opened) -> Starlette:
         *api_routes(runtime, intake),
         *health_routes(runtime.store),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=dict(ROUTE_PROBLEMS))
+    app.router.redirect_slashes = False  # a redirect would send signatures and tokens to wherever Host points
+    return app
 
 
 def private_app(opened: Opened) -> Starlette:
     """The accounts' own pages, which ask for no sign-in: served on 127.0.0.1 only."""
     mounts: list[BaseRoute] = []
-    for plugin in opened.cx.plugins():
+    for plugin in opened.cx.accounts():
         pages = plugin.pages()
         if pages is not None:
             mounts.append(Mount(f"/accounts/{plugin.name}", app=pages, name=plugin.name))

@@ -24,7 +24,7 @@ class StoreDesk:
         """The invitation with this token, as it stands."""
         with self._runtime.store.read() as tx:
             found = invitations.by_token(tx, token)
-            answer = invitations.response(self._runtime.store, tx, found.id) if found is not None else None
+            answer = invitations.responses_to(tx, [found.id]).get(found.id) if found is not None else None
         survey = self._runtime.policy.survey(found.survey) if found is not None else None
         if found is None or survey is None:
             return None

@@ -51,7 +51,13 @@ def survey_routes(desk: SurveyDesk, signer: LinkSigner, clock: Clock) -> list[Ro
     return [
         Route("/s/{signed}", answer, methods=["GET", "POST"], name="survey"),
         Route("/s/{signed}/stop", stop, methods=["GET", "POST"], name="survey_stop"),
+        Route("/s/{rest:path}", _lost, methods=["GET", "POST"]),
     ]
+
+
+async def _lost(request: Request) -> Response:
+    """A link that was cut or lengthened on its way: whoever follows it is a customer, not a program."""
+    return _page(notice_page(_look(request), "invalid"), 404)
 
 
 class _Ending(Exception):
@@ -140,7 +146,9 @@ class _Pages:
         token = self._signer.token(request.path_params["signed"])
         await _body(request)
         view = await self._view(token)
-        await self._desk.receive(view.account, self._raw(f"{token}:stop", token, "stop", b""))
+        # Who opted back in may opt out by the same link again
+        said = f"{token}:stop:{self._clock.now().isoformat()}"
+        await self._desk.receive(view.account, self._raw(said, token, "stop", b""))
         return _page(notice_page(_look(request, view), "stopped"))
 
     def _token(self, request: Request) -> str:

@@ -47,7 +47,7 @@ def webhook_route(runtime: Runtime, intake: Intake, public_url: str) -> Route:
 
 async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound, request: RawRequest) -> Response:
     try:
-        raw = _verified(runtime, plugin, request)
+        raw = _verified(runtime, account, plugin, request)
         [outcome] = await intake.put([Arrival(account, raw)])
     except CxsdkError as error:
         count("webhooks_refused", account=account, code=error.code)
@@ -62,16 +62,22 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
     return Response(status_code=202)
 
 
-def _verified(runtime: Runtime, plugin: Inbound, request: RawRequest) -> Raw:
+def _verified(runtime: Runtime, account: str, plugin: Inbound, request: RawRequest) -> Raw:
     now = runtime.clock.now()
     plugin.verify(request, now)
-    key = _key(plugin.event_key(request))
+    key = _key(account, plugin, request)
     return Raw(id=key, body=request.body, headers=request.kept_headers(), received_at=now)
 
 
-def _key(key: str) -> str:
-    clean = key.replace("\0", "")
-    return clean if clean and len(clean) <= KEY_LIMIT else body_id(key.encode("utf-8", "surrogatepass"))
+def _key(account: str, plugin: Inbound, request: RawRequest) -> str:
+    """The event's id, or the body's hash where the plugin finds none: what is proven is taken, whatever it says."""
+    try:
+        key = plugin.event_key(request).replace("\0", "").encode()
+    except Exception as error:
+        logger("cxsdk.web").warning("event_key_failed", account=account, kind=type(error).__name__)
+        key = b""
+    fits = 0 < len(key.decode()) <= KEY_LIMIT
+    return key.decode() if fits else body_id(key or request.body)
 
 
 def _has_webhook(plugin: Inbound) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from cxsdk.capabilities import Inbound, Plugin
@@ -11,7 +12,7 @@ from cxsdk.domain.facts import Fact
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.raw import Raw, body_id
 from cxsdk.errors import BadInput
-from cxsdk.webhooks.items import ITEMS, Item, read_item
+from cxsdk.webhooks.items import ITEMS, Item, OptOutItem, read_item
 
 #: The type of a record that says which items a request with an Idempotency-Key brought, and is no item itself.
 REQUEST = "request"
@@ -43,13 +44,16 @@ def item_body(item: Item, payload: Mapping[str, Any]) -> bytes:
     return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def item_key(item: Item, body: bytes, request_key: str | None, place: int) -> str:
+def item_key(item: Item, body: bytes, request_key: str | None, place: int, now: datetime) -> str:
     """The key of an item's record and facts.
 
     It is made of the sender's own id; else of its place in a request that has a key; else of what it says.
     """
     if item.id is not None:
         return f"{item.type}:{item.id}"
+    if isinstance(item, OptOutItem) and item.at is None and not request_key:
+        # Out, in and out again: the third says what the first said, and must hold all the same
+        return f"{item.type}#{stable_id(body_id(body), now.isoformat())}"
     return f"{item.type}#{stable_id(request_key, place) if request_key else body_id(body)}"
 
 

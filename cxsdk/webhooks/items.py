@@ -9,9 +9,8 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from cxsdk.domain.facts import BusinessEvent, EventKind, Fact, IdentityClaim, MessageRequest, OptOut
-from cxsdk.domain.identity import Identity
-from cxsdk.domain.interaction import Attachment, CallState, Direction, InteractionFact, Kind
+from cxsdk.domain.facts import BusinessEvent, EventKind, Fact, MessageRequest, OptOut
+from cxsdk.domain.interaction import TEXT_LIMIT, Attachment, CallState, Direction, InteractionFact, Kind
 from cxsdk.errors import BadInput
 from cxsdk.webhooks.item_customer import Given, GivenCustomer
 from cxsdk.webhooks.item_fields import Amount, At, Id, Line, Url
@@ -158,8 +157,8 @@ class MessageItem(Item):
 
     type = "message"
 
-    text: str = Field(min_length=1, pattern=r"\S")
-    """The words."""
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT, pattern=r"\S")
+    """The words; where the channel's messages are shorter, they arrive in several."""
     at: At | None = None
     """When it was written; when it came in, where it does not say."""
     subject: Line = ""
@@ -172,32 +171,30 @@ class MessageItem(Item):
     """The channel's id of the message that it answers."""
 
     def facts(self, key: str, received_at: datetime) -> tuple[Fact, ...]:
-        """A request to send it, to the first identity given; the others are claimed to be the same person's."""
-        at = self.at or received_at
-        who = self.customer.all()
+        """A request to send it, to whichever identity a channel reaches."""
         told = self.model_dump(include={"text", "subject", "channel", "agent", "in_reply_to"})
-        return (*_claim(key, at, who), MessageRequest(key=key, at=at, customer=who[0], **told))
+        return (MessageRequest(key=key, at=self.at or received_at, customer=self.customer.all(), **told),)
 
 
 class OptOutItem(Item):
-    """A customer wants no more surveys and no other automatic messages."""
+    """A customer wants no more surveys and no other automatic messages, or wants them again.
+
+    Of several, the one that was said last holds, in whatever order they come.
+    """
 
     type = "opt_out"
 
+    opted_out: bool = True
+    """`false`: they want them again; what was cancelled stays cancelled."""
     at: At | None = None
     """When they said so; when it came in, where it does not say."""
     reason: Line = ""
     """How they said so, or why."""
 
     def facts(self, key: str, received_at: datetime) -> tuple[Fact, ...]:
-        """An opt-out of the first identity given; the others are claimed to be the same person's."""
-        at = self.at or received_at
-        who = self.customer.all()
-        return (*_claim(key, at, who), OptOut(key=key, at=at, customer=who[0], reason=self.reason))
-
-
-def _claim(key: str, at: datetime, who: tuple[Identity, ...]) -> tuple[Fact, ...]:
-    return (IdentityClaim(key=key, at=at, identities=who),) if len(who) > 1 else ()
+        """What the customer wishes from then on."""
+        told = self.model_dump(include={"opted_out", "reason"})
+        return (OptOut(key=key, at=self.at or received_at, customer=self.customer.all(), **told),)
 
 
 def _at_field(field: str, message: str) -> PydanticCustomError:

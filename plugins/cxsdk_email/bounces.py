@@ -132,7 +132,7 @@ def _complaint(mail: Mail, key: str, at: datetime) -> OptOut:
     customer = next((found for address in addresses if (found := identity(address))), None)
     if customer is None:
         raise BadInput("A complaint that does not say whose.", code="mail_report_unclear")
-    return OptOut(key=key, at=at, customer=customer, reason="complaint")
+    return OptOut(key=key, at=at, customer=(customer,), reason="complaint")
 
 
 def identity(address: str) -> Identity | None:

@@ -43,21 +43,29 @@ class Email(Channel, Inbound):
     address: str
     #: The mail server, for both directions unless ``smtp_host`` or ``imap_host`` says otherwise.
     host: str = Field(min_length=1)
+    #: The password of the login.
     password: Secret
     #: The login; the address where not said.
     user: str = ""
     #: The name that customers see beside the address.
     sender_name: str = ""
 
+    #: Where mail is handed in, if not at ``host``.
     smtp_host: str = ""
+    #: Its port; else 587, 465 (``tls``) or 25 (``plain``).
     smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    #: ``starttls``, ``tls`` or ``plain``.
     smtp_security: Security = "starttls"
     #: Where the relay for outgoing mail has a login of its own.
     smtp_user: str = ""
+    #: The password of that login.
     smtp_password: Secret | None = None
 
+    #: Where mail is read, if not at ``host``.
     imap_host: str = ""
+    #: Its port; else 993, or 143 without ``tls``.
     imap_port: int | None = Field(default=None, ge=1, le=65535)
+    #: ``tls``, ``starttls`` or ``plain``.
     imap_security: Security = "tls"
     #: Lets passwords and mails pass unencrypted to a server that is not this very machine.
     allow_plain: bool = False

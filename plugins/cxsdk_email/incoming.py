@@ -13,7 +13,7 @@ from cxsdk_email.addresses import Ours
 from cxsdk_email.bounces import identity, report_facts
 from cxsdk_email.content import attachments_of, text_of
 from cxsdk_email.message_id import is_ours
-from cxsdk_email.mime import MALFORMED, Mail, attempt, record_id
+from cxsdk_email.mime import MALFORMED, Mail, attempt, id_of
 from cxsdk_email.quoting import trimmed
 
 #: A whole answer of one of these words wants no more mail.
@@ -50,7 +50,7 @@ def _facts(raw: Raw, ours: Ours) -> list[Fact]:
     if not raw.body.strip():
         raise BadInput("The mail server could not give this mail, or it is empty.", code="mail_empty")
     mail = Mail.read(raw.body)
-    key, at = record_id(raw.body), _written_at(mail, raw.received_at)
+    key, at = id_of(mail, raw.body), _written_at(mail, raw.received_at)
     reported = report_facts(mail, key, at)
     if reported is not None:
         return reported
@@ -83,7 +83,7 @@ def _contact(mail: Mail, raw: Raw, key: str, at: datetime, parties: Parties, our
         provider_options=_details(identifier, raw, parties),
     )
     if inbound and not automatic and (_says_stop(text) or (not text and _says_stop(subject))):
-        return [contact, OptOut(key=key, at=at, customer=parties.customer, reason="asked by mail")]
+        return [contact, OptOut(key=key, at=at, customer=(parties.customer,), reason="asked by mail")]
     return [contact]
 
 

@@ -83,7 +83,11 @@ def record_id(body: bytes) -> str:
     It is the Message-ID, with a trace of date and sender, as some programs give all their mails the same one; where
     there is none, a hash of the bytes.
     """
-    mail = attempt(lambda: Mail.read_headers(body), None)
+    return id_of(attempt(lambda: Mail.read_headers(body), None), body)
+
+
+def id_of(mail: Mail | None, body: bytes) -> str:
+    """The ``record_id`` of a mail that has been read, or could not be."""
     identifier = next(iter(mail.ids("message-id")), "") if mail else ""
     if mail is None or not identifier.isprintable() or not identifier:
         return _digest(body, 16)

@@ -93,7 +93,7 @@ class LocalCRM(CRM, Inbound):
             return tables.people.find(db, who)
 
     def create_people(self, people: Sequence[Person]) -> list[Receipt]:
-        """New leads, each given to the next active agent unless it names one."""
+        """New leads, each given to the active agent that it names, else to the one whose turn it is."""
         now = self._now()
         with self._called("create_people", durable=True) as db:
             return _each(people, lambda person: tables.people.create(db, person, now))

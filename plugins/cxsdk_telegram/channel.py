@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,6 @@ from cxsdk import (
     Channel,
     ConfigurationError,
     Context,
-    CxsdkError,
     Fact,
     Inbound,
     Kind,
@@ -32,7 +32,8 @@ from cxsdk import (
 )
 from cxsdk_telegram.facts import facts_of
 from cxsdk_telegram.failures import read_failure
-from cxsdk_telegram.outgoing import TEXT_LIMIT, build_requests
+from cxsdk_telegram.outgoing import TEXT_LIMIT, build_request
+from cxsdk_telegram.taps import build_mark, build_notice
 from cxsdk_telegram.update import ALLOWED_UPDATES, bad_input, read_key, read_update
 
 if TYPE_CHECKING:
@@ -47,9 +48,13 @@ class Telegram(Channel, Inbound):
     Bot API server of one's own.
     """
 
+    #: The bot's token, as @BotFather gave it.
     token: Secret
+    #: What Telegram repeats with each update; turns polling off.
     webhook_secret: Secret | None = None
+    #: How long one request waits for updates, 0 to 5.
     poll_seconds: int = Field(default=2, ge=0, le=5)
+    #: A Bot API server of your own.
     api_url: str = Field(default="https://api.telegram.org", pattern=r"^https?://[^\s/]+[^\s]*[^\s/]$")
 
     reaches = "telegram"
@@ -85,28 +90,21 @@ class Telegram(Channel, Inbound):
     # -- out
 
     def send(self, messages: Sequence[Message]) -> Iterator[Receipt]:
-        """Sends each message, in several parts where it is too long; the id is that of the last part."""
+        """Sends each message; its id names the chat, too, since Telegram counts messages per chat."""
         for message in messages:
             if message.to.isascii() and message.to.isdigit():
-                yield self._send(build_requests(message, int(message.to)))
+                yield self._send(build_request(message, int(message.to)))
             else:
                 yield Receipt.rejected("The recipient is not the id of a Telegram user.")
 
-    def _send(self, parts: Sequence[Mapping[str, Any]]) -> Receipt:
-        id = None
+    def _send(self, request: Mapping[str, Any]) -> Receipt:
         try:
-            for part in parts:
-                sent = self._http.post("/sendMessage", json=part)["result"]
-                id = f"{sent['chat']['id']}:{sent['message_id']}"
+            sent = self._http.post("/sendMessage", json=request)["result"]
         except OutcomeUnknown as error:
             return Receipt.unknown(str(error))
-        except CxsdkError as error:
-            if id is not None:  # sending it again would repeat the parts that arrived
-                return Receipt.unknown(f"Only a part of the message arrived, up to {id}: {error}")
-            if isinstance(error, Rejected):
-                return Receipt.rejected(str(error))
-            raise
-        return Receipt.accepted(id)
+        except Rejected as error:
+            return Receipt.rejected(str(error))
+        return Receipt.accepted(f"{sent['chat']['id']}:{sent['message_id']}")
 
     # -- in
 
@@ -127,6 +125,16 @@ class Telegram(Channel, Inbound):
             yield from facts_of(update, raw.received_at)
         except ValidationError as error:
             raise bad_input(error) from None
+
+    def acknowledge(self, raw: Raw, thanks: str) -> None:
+        """Ends the waiting of a button that was tapped, thanks for an answer and marks it among the buttons."""
+        tap = read_update(raw).callback_query if b'"callback_query"' in raw.body else None
+        if tap is None:
+            return
+        with suppress(Rejected):  # after a while Telegram no longer takes an answer; the mark can still be made
+            self._http.post("/answerCallbackQuery", json=build_notice(tap, thanks))
+        if thanks and (mark := build_mark(tap)):
+            self._http.post("/editMessageReplyMarkup", json=mark)
 
     def sources(self) -> Mapping[str, Reader]:
         """Long polling, unless Telegram posts updates to us."""

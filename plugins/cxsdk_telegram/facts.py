@@ -21,9 +21,6 @@ from cxsdk import (
 from cxsdk_telegram.content import attachments_of, text_of
 from cxsdk_telegram.update import CallbackQuery, Contact, MembershipChange, Message, Update, User
 
-#: Whole messages that ask for no more surveys, without regard to case.
-STOP_WORDS = frozenset({"/stop", "stop", "стоп"})
-
 #: A button's data, as the core makes it: ``{token}:{question}:{value}``.
 _ANSWER = re.compile(r"(?P<token>[^:\s]+):(?P<question>[a-z][a-z0-9_]{0,39}):(?P<value>-?[0-9]{1,3})")
 
@@ -60,8 +57,6 @@ def _message(message: Message, key: str) -> Iterator[Fact]:
         thread=str(message.chat.id),
         in_reply_to=_answered(message),
     )
-    if message.text.strip().casefold() in STOP_WORDS:
-        yield OptOut(key=f"{key}:stop", at=at, customer=sender, reason="asked to stop")
     if number := _own_number(message.contact, message.sender):
         yield IdentityClaim(key=f"{key}:contact", at=at, identities=(sender, number), name=message.sender.name)
 
@@ -114,5 +109,5 @@ def _foreign_tap(tap: CallbackQuery, at: datetime) -> InteractionFact:
 
 def _membership(change: MembershipChange, update_id: int) -> Iterator[Fact]:
     if change.chat.is_private and change.new_chat_member.status == "kicked":
-        customer = _customer(change.sender)
+        customer = (_customer(change.sender),)
         yield OptOut(key=f"update:{update_id}", at=change.date, customer=customer, reason="blocked the bot")

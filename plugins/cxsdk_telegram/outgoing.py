@@ -1,4 +1,4 @@
-"""A message as sendMessage takes it: in parts of a length that Telegram accepts, with buttons in rows."""
+"""A message as sendMessage takes it, with buttons in rows."""
 
 from __future__ import annotations
 
@@ -15,32 +15,10 @@ ROW_LENGTH = 6
 LABEL_LENGTH = 12
 
 
-def build_requests(message: Message, chat_id: int) -> list[dict[str, Any]]:
-    """The calls of sendMessage that bring a message: one, unless it is too long. The last one has the buttons."""
-    requests = [{"chat_id": chat_id, "text": part, **_preview(message)} for part in split(message.text)]
-    requests[0].update(_reply(message))
-    requests[-1].update(_markup(message))
-    return requests
-
-
-def split(text: str) -> list[str]:
-    """The text in parts that Telegram accepts, cut between lines or words where there are any."""
-    parts = []
-    while len(head := _longest(text)) < len(text):
-        cut = _break(head)
-        parts.append(text[:cut])
-        text = text[cut:].lstrip()
-    return [part for part in [*parts, text] if part.strip()] or [text]
-
-
-def _longest(text: str) -> str:
-    return text.encode("utf-16-le", "replace")[: 2 * TEXT_LIMIT].decode("utf-16-le", "ignore")
-
-
-def _break(head: str) -> int:
-    """The end of the last line, else of the last word, in the second half; else the end."""
-    half = len(head) // 2
-    return next((at for mark in ("\n", " ") if (at := head.rfind(mark, half)) > 0), len(head))
+def build_request(message: Message, chat_id: int) -> dict[str, Any]:
+    """The call of sendMessage that brings a message."""
+    head = {"chat_id": chat_id, "text": message.text}
+    return {**head, **_preview(message), **_reply(message), **_markup(message)}
 
 
 def rows(choices: Sequence[Choice]) -> list[Sequence[Choice]]:

@@ -6,9 +6,9 @@ https://core.telegram.org/bots/api#update
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cxsdk import BadInput, Raw, Request
 
@@ -17,6 +17,14 @@ _Time = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=d
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+def _readable_keyboard(given: Any) -> Any:
+    """Buttons of a new kind are no reason to refuse an answer: without them it counts as well."""
+    try:
+        return Keyboard.model_validate(given)
+    except ValidationError:
+        return None
 
 
 class User(_Part):
@@ -98,6 +106,18 @@ class MessageId(_Part):
     date: _Time
 
 
+class Keyboard(_Part):
+    """The buttons under a message, row by row, as they came: only their labels are ever changed."""
+
+    inline_keyboard: list[list[dict[str, Any]]] = Field(default_factory=list)
+
+
+class Asked(MessageId):
+    """The message under which a button was tapped."""
+
+    reply_markup: Annotated[Keyboard | None, BeforeValidator(_readable_keyboard)] = None
+
+
 class Message(MessageId):
     """A message in a chat."""
 
@@ -130,7 +150,7 @@ class CallbackQuery(_Part):
 
     id: str
     sender: User = Field(alias="from")
-    message: MessageId | None = None
+    message: Asked | None = None
     data: str | None = None
 
 

@@ -38,15 +38,15 @@ STATES = {
 
 
 class Telephony(Channel, Inbound):
-    """Calls of any PBX that can POST JSON; ``docs/plugins/telephony.md`` has the events and the signature.
+    """Calls of any PBX that can POST JSON; ``docs/plugins/telephony.md`` has the events and the signature."""
 
-    ``region`` (ISO 3166, ``"UA"``) reads numbers written without a country code. ``own_numbers`` are the company's
-    lines: they tell the direction of a call where the PBX does not.
-    """
-
+    #: The key of the signature, known to the phone system and to us.
     secret: Secret
+    #: The country (ISO 3166, ``UA``) whose numbers come without a country code.
     region: str | None = Field(default=None, pattern=r"^[A-Z]{2}$")
+    #: The company's own lines: they tell the direction where the phone system does not.
     own_numbers: tuple[str, ...] = ()
+    #: How long after its last event a call is logged that nobody ended.
     log_stale_calls_after: timedelta = Field(default=timedelta(hours=2), gt=timedelta(0))
 
     kind = Kind.CALL

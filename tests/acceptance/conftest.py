@@ -13,7 +13,16 @@ from starlette.testclient import TestClient
 
 from cxsdk import CX, Channel, Fact, FollowUp, Inbound, Loyalty, Message, PostPurchase, Raw, Receipt, Secret
 from cxsdk.domain.clock import ManualClock
-from cxsdk.domain.facts import BusinessEvent, Delivery, OptOut, PersonErased, PersonMerged, TaskChange
+from cxsdk.domain.facts import (
+    BusinessEvent,
+    Delivery,
+    IdentityClaim,
+    MessageRequest,
+    OptOut,
+    PersonErased,
+    PersonMerged,
+    TaskChange,
+)
 from cxsdk.domain.interaction import InteractionFact
 from cxsdk.store import inbox
 from cxsdk.store.inbox import Arrival
@@ -27,7 +36,10 @@ from cxsdk_telephony import Telephony
 #: A Monday noon in winter.
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
-_FACTS = (InteractionFact, BusinessEvent, Delivery, OptOut, TaskChange, PersonErased, PersonMerged)
+_FACTS = (
+    InteractionFact, BusinessEvent, Delivery, OptOut, TaskChange, PersonErased, PersonMerged, IdentityClaim,
+    MessageRequest,
+)  # fmt: skip
 _KINDS = {kind.__name__: kind for kind in _FACTS}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -16,10 +17,13 @@ from sqlalchemy import Table
 
 from cxsdk import CX, Loyalty, PostPurchase, Raw, Secret
 from cxsdk.domain.clock import ManualClock
+from cxsdk.domain.texts import text
 from cxsdk.store import inbox
+from cxsdk.store.engine import owes
 from cxsdk.store.inbox import Arrival
-from cxsdk.store.tables import cases, identities, invitations, responses
-from cxsdk.testing.botapi import BotAPI
+from cxsdk.store.tables import cases, customers, identities, invitations, outbox, responses
+from cxsdk.store.tables import inbox as inbox_table
+from cxsdk.testing.botapi import BotAPI, buttons
 from cxsdk.testing.imap import ImapServer
 from cxsdk.testing.inline import Installation, installed
 from cxsdk.testing.smtp import SmtpServer
@@ -175,23 +179,100 @@ def test_a_message_to_the_bot_is_logged(shop: Shop) -> None:
     assert entry["text"] == "Hello"
 
 
-def test_a_question_is_answered_by_one_tap_and_an_unhappy_tap_opens_a_case(shop: Shop) -> None:
-    shop.bot.user_says(USER, "Hello")
+def asked_in_telegram(shop: Shop, language: str = "en") -> dict[str, Any]:
+    """The bot has asked a customer how they like their purchase; the message."""
+    shop.bot.user_says(USER, "Hello", language=language)
     shop.installation.settle()
     purchase(shop, f'{{"telegram": "{USER}"}}')
     shop.later(timedelta(hours=2))
-    asked = shop.bot.sent[-1]
-    buttons = [
-        button for row in asked["reply_markup"]["inline_keyboard"] for button in row if "callback_data" in button
-    ]
-    assert len(buttons) == 3
-    lowest = next(button for button in buttons if button["callback_data"].endswith(":1"))
-    shop.bot.user_taps(USER, lowest["callback_data"], asked["message_id"])
+    return shop.bot.sent[-1]
+
+
+def tap(shop: Shop, asked: dict[str, Any], *, grade: int) -> None:
+    """The customer taps a grade."""
+    data = next(data for data in buttons(asked) if data.endswith(f":{grade}"))
+    shop.bot.user_taps(USER, data, asked["message_id"])
     shop.installation.settle()
+
+
+def calls(shop: Shop, method: str) -> list[dict[str, Any]]:
+    """What the bot was asked to do."""
+    return [exchange.params for exchange in shop.bot.exchanges if exchange.method == method]
+
+
+def test_a_question_is_answered_by_one_tap_and_an_unhappy_tap_opens_a_case(shop: Shop) -> None:
+    asked = asked_in_telegram(shop)
+    assert len(buttons(asked)) == 3
+    tap(shop, asked, grade=1)
     [answer] = shop.rows(responses)
     assert (answer.scale, answer.score) == ("csat_3", 1)
     [case] = shop.rows(cases)
     assert case.state == "open"
+
+
+def test_whoever_tapped_is_thanked_in_their_language_and_sees_their_choice(shop: Shop) -> None:
+    asked = asked_in_telegram(shop, language="uk")
+    tap(shop, asked, grade=3)
+    assert shop.bot.unanswered_taps == set()
+    assert [call["text"] for call in calls(shop, "answerCallbackQuery")] == [text("reply.thanks", "uk")]
+    labels = [button["text"] for row in shop.bot.sent[-1]["reply_markup"]["inline_keyboard"] for button in row]
+    assert [label for label in labels if label.startswith("✓")] == ["✓ Подобається"]
+
+
+@pytest.mark.parametrize("code", [400, 401, 429, 500])
+def test_an_answer_counts_even_if_nobody_can_be_thanked_for_it(shop: Shop, code: int) -> None:
+    asked = asked_in_telegram(shop)
+    shop.bot.fails("answerCallbackQuery", code, "Sample trouble", retry_after=5)
+    tap(shop, asked, grade=1)
+    [answer] = shop.rows(responses)
+    assert answer.score == 1
+    assert [row.state for row in shop.rows(inbox_table) if row.account == "telegram"] == ["done"] * 2
+
+
+def test_a_tap_that_is_folded_again_is_not_answered_again(shop: Shop) -> None:
+    asked = asked_in_telegram(shop)
+    tap(shop, asked, grade=1)
+    runtime = shop.installation.runtime
+    with runtime.store.write() as tx:
+        mine = inbox_table.update().where(inbox_table.c.account == "telegram")
+        tx.execute(mine.values(state="owed", next_at=NOON))
+        owes(tx, ["inbox:telegram"])
+    shop.installation.settle()
+    assert {row.state for row in shop.rows(inbox_table)} == {"done"}
+    assert len(calls(shop, "answerCallbackQuery")) == 1
+
+
+def test_a_tap_under_a_question_that_nobody_knows_is_set_aside_and_not_thanked_for(shop: Shop) -> None:
+    asked = asked_in_telegram(shop)
+    with shop.installation.runtime.store.write() as tx:
+        tx.execute(invitations.delete())
+    tap(shop, asked, grade=1)
+    assert "invitation_unknown" in [row.reason for row in shop.rows(inbox_table)][-1]
+    assert calls(shop, "answerCallbackQuery") == []
+
+
+def test_a_long_message_arrives_in_parts_and_is_one_entry(shop: Shop) -> None:
+    shop.bot.user_says(USER, "Hello")
+    shop.installation.settle()
+    long = "\n".join(f"Line {n} of a long letter." for n in range(400))
+    message = {"type": "message", "at": NOON.isoformat(), "customer": {"telegram": USER}, "text": long}
+    shop.api(json.dumps(message))
+    assert len(shop.bot.sent) == 3
+    assert "\n".join(part["text"] for part in shop.bot.sent) == long
+    [entry] = [entry for entry in shop.entries("message") if entry["direction"] == "outbound"]
+    assert entry["text"] == long
+
+
+def test_a_long_message_that_breaks_off_is_set_aside_and_not_begun_again(shop: Shop) -> None:
+    shop.bot.user_says(USER, "Hello")
+    shop.installation.settle()
+    shop.bot.passes("sendMessage")
+    shop.bot.fails("sendMessage", 429, "Too Many Requests: retry after 30", retry_after=30)
+    message = {"type": "message", "at": NOON.isoformat(), "customer": {"telegram": USER}, "text": "word " * 2000}
+    shop.api(json.dumps(message))
+    shop.later(timedelta(days=1))
+    assert len(shop.bot.sent) == 1
+    assert [row.state for row in shop.rows(outbox) if row.kind == "message"] == ["unknown"]
 
 
 def test_a_shared_contact_makes_the_bot_user_and_the_number_one_customer(shop: Shop) -> None:
@@ -209,3 +290,28 @@ def test_a_user_who_says_stop_gets_no_more_questions(shop: Shop) -> None:
     purchase(shop, f'{{"telegram": "{USER}"}}')
     shop.later(timedelta(days=20))
     assert shop.bot.sent == []
+
+
+def test_a_user_who_says_start_is_asked_about_what_they_buy_from_then_on(shop: Shop) -> None:
+    shop.bot.user_says(USER, "стоп")
+    shop.installation.settle()
+    purchase(shop, f'{{"telegram": "{USER}"}}')
+    shop.later(timedelta(days=1))
+    shop.bot.user_says(USER, "Старт")
+    shop.installation.settle()
+    shop.later(timedelta(days=3))
+    assert shop.bot.sent == []
+    purchase(shop, f'{{"telegram": "{USER}"}}')
+    shop.later(timedelta(days=1))
+    assert len(shop.bot.sent) == 1
+
+
+@pytest.mark.parametrize("said", ["/start", "start please", "Can we start on Monday?"])
+def test_what_telegram_writes_by_itself_and_other_words_opt_nobody_in(shop: Shop, said: str) -> None:
+    shop.bot.user_says(USER, "stop")
+    shop.installation.settle()
+    shop.later(timedelta(hours=1))
+    shop.bot.user_says(USER, said)
+    shop.installation.settle()
+    [customer] = shop.rows(customers)
+    assert customer.opted_out_at == NOON

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,24 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from cxsdk import CRM, CX, Channel, FollowUp, Loyalty, Message, PostPurchase, Secret, SurveyProvider, hookimpl
+from cxsdk import CRM, CX, Channel, FollowUp, Loyalty, Message, PostPurchase, Raw, Secret, SurveyProvider, hookimpl
 from cxsdk.cli.group import cli
 from cxsdk.domain.clock import ManualClock
 from cxsdk.hooks import Hooks
-from cxsdk.store.tables import cases, interactions, invitations, outbox, promises
+from cxsdk.journeys.lanes import work
+from cxsdk.store import inbox
+from cxsdk.store.customers import merge
+from cxsdk.store.inbox import Arrival
+from cxsdk.store.tables import (
+    cases,
+    customers,
+    decisions,
+    identities,
+    interactions,
+    invitations,
+    outbox,
+    promises,
+)  # fmt: skip
 from cxsdk.testing.inline import installed
 from cxsdk.web import public_app
 from cxsdk_email import Email
@@ -69,8 +83,10 @@ class Diary:
 
 
 @contextmanager
-def company_with(folder: Path, *plugins: object, channels: Sequence[Channel] = ()) -> Iterator[Company]:
+def company_with(folder: Path, *plugins: Any, channels: Sequence[Channel] = ()) -> Iterator[Company]:
     """The company of the other acceptance tests, with these objects as its plugins ``mine0``, ``mine1`` and so on."""
+    for number, plugin in enumerate(plugins):
+        plugin.__name__ = f"mine{number}"
     crm = LocalCRM(database=str(folder / "crm.db"), durable=False)
     letters = Letters()
     cx = CX(
@@ -80,12 +96,12 @@ def company_with(folder: Path, *plugins: object, channels: Sequence[Channel] = (
         survey_providers=[HostedSurvey()],
         surveys=[PostPurchase(after="2h"), Loyalty(between=("14d", "28d"))],
         follow_up=FollowUp(contact_within="1h", solve_within="24h"),
+        plugins=plugins,
         database=f"sqlite:///{folder}/cx.db",
     )
-    hooks = Hooks.load(extra=[(f"mine{number}", plugin) for number, plugin in enumerate(plugins)])
-    assert [found.problem for found in hooks.found if found.problem] == []
     with ExitStack() as stack:
-        installation = stack.enter_context(installed(cx, clock=ManualClock(NOON), hooks=hooks))
+        installation = stack.enter_context(installed(cx, clock=ManualClock(NOON)))
+        assert [found.problem for found in installation.runtime.hooks.found if found.problem] == []
         web = TestClient(public_app(installation.opened), base_url="http://127.0.0.1:8000")
         yield Company(installation, crm, letters, stack.enter_context(web))
 
@@ -308,6 +324,183 @@ def test_where_only_one_channel_reaches_the_customer_nobody_is_asked(tmp_path: P
         company.buys()
         company.later(2 * HOUR)
     assert plugin.asked == []
+
+
+def request(**fields: Any) -> Raw:
+    """What an agent's system posts to have something written to a customer."""
+    body = {"type": "message", "at": NOON.isoformat(), "customer": {"email": ANN["value"]}, "text": "Hello"} | fields
+    return Raw.of(body).model_copy(update={"received_at": NOON})
+
+
+def asks(company: Company, raw: Raw) -> None:
+    """An agent's system asks for something to be written."""
+    with company.runtime.store.write() as tx:
+        inbox.put(company.runtime.store, tx, [Arrival("api", raw)])
+    company.installation.settle()
+
+
+def test_an_agents_message_goes_over_the_chosen_channel_once(tmp_path: Path) -> None:
+    other, plugin = Letters(name="other"), Chooses("other")
+    with company_with(tmp_path, plugin, channels=[other]) as company:
+        asks(company, request())
+        asks(company, request())
+        [customer] = company.rows(customers)
+        assert plugin.asked == [(customer.id, ["letters", "other"])]
+        assert ([m.text for m in other.sent], company.letters.sent) == (["Hello"], [])
+        assert [entry["text"] for entry in company.crm.entries()] == ["Hello"]
+
+
+def test_an_agents_message_goes_where_the_agent_said_whatever_a_plugin_would_choose(tmp_path: Path) -> None:
+    plugin = Chooses("other")
+    with company_with(tmp_path, plugin, channels=[Letters(name="other")]) as company:
+        asks(company, request(channel="letters"))
+        assert (len(company.letters.sent), plugin.asked) == (1, [])
+
+
+def test_an_address_that_an_agent_names_is_written_to_whatever_else_is_known(tmp_path: Path) -> None:
+    other = Letters(name="other")
+    with company_with(tmp_path, Chooses("other"), channels=[other]) as company:
+        company.writes("Hello", also=[{"kind": "email", "value": "a@example.com"}])
+        asks(company, request())
+        assert [message.to for message in other.sent] == ["ann@example.com"]
+
+
+def test_an_address_that_is_only_perhaps_a_customers_is_written_to_where_an_agent_names_it(tmp_path: Path) -> None:
+    other = Letters(name="other")
+    with company_with(tmp_path, Chooses("other"), channels=[other]) as company:
+        company.tell("InteractionFact", direction="inbound", sender=ANN | {"confidence": "maybe"}, text="Hello")
+        asks(company, request())
+        assert [message.to for message in other.sent] == ["ann@example.com"]
+        assert [row.confidence for row in company.rows(identities)] == ["maybe"]
+
+
+class Meanwhile:
+    """A plugin that lets something happen while it is asked, then chooses the other channel."""
+
+    def __init__(self, happens: Callable[[str], None]) -> None:
+        self._happens = happens
+
+    @hookimpl
+    def choose_channel(self, customer_id: str) -> str:
+        self._happens(customer_id)
+        return "other"
+
+
+@contextmanager
+def company_while(folder: Path, happens: Callable[[Company, str], None]) -> Iterator[tuple[Company, Letters]]:
+    """A company with two channels, in which something happens to a customer while a plugin is asked for one."""
+    other, companies = Letters(name="other"), list[Company]()
+    plugin = Meanwhile(lambda customer_id: happens(companies[0], customer_id))
+    with company_with(folder, plugin, channels=[other]) as company:
+        companies.append(company)
+        yield company, other
+
+
+def is_free(database: Path) -> bool:
+    """Whether nobody holds the database for writing."""
+    with closing(sqlite3.connect(database, timeout=0)) as another:
+        try:
+            another.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+    return True
+
+
+def test_no_transaction_is_open_while_a_plugin_chooses(tmp_path: Path) -> None:
+    free: list[bool] = []
+    with company_while(tmp_path, lambda *_: free.append(is_free(tmp_path / "cx.db"))) as (company, other):
+        company.buys()
+        company.later(2 * HOUR)
+        asks(company, request())
+        assert (free, len(other.sent)) == ([True, True], 2)
+        with company.runtime.store.write():
+            assert not is_free(tmp_path / "cx.db")
+
+
+def test_who_wants_no_more_while_a_plugin_chooses_gets_no_more(tmp_path: Path) -> None:
+    def stops(company: Company, _: str) -> None:
+        company.writes("stop", settle=False)
+        work(company.runtime, "inbox:letters")
+
+    with company_while(tmp_path, stops) as (company, other):
+        company.buys()
+        company.later(2 * HOUR)
+        assert (company.letters.sent, other.sent) == ([], [])
+        invitation = company.invitation(kind="post_purchase")
+        assert (invitation.state, invitation.reason) == ("skipped", "opted_out")
+
+
+def test_what_can_be_reached_no_more_goes_over_the_next_channel(tmp_path: Path) -> None:
+    def closes(company: Company, _: str) -> None:
+        del company.runtime.channels["other"]  # type: ignore[attr-defined]
+
+    with company_while(tmp_path, closes) as (company, other):
+        company.buys()
+        company.later(2 * HOUR)
+        assert (len(company.letters.sent), other.sent) == (1, [])
+        assert company.invitation(kind="post_purchase").account == "letters"
+
+
+def test_a_customer_whom_nothing_reaches_any_more_is_skipped(tmp_path: Path) -> None:
+    def forgets(company: Company, customer_id: str) -> None:
+        with company.runtime.store.write() as tx:
+            tx.execute(identities.delete().where(identities.c.customer_id == customer_id))
+
+    with company_while(tmp_path, forgets) as (company, other):
+        company.buys()
+        company.later(2 * HOUR)
+        assert (company.letters.sent, other.sent) == ([], [])
+        assert company.invitation(kind="post_purchase").reason == "unreachable"
+
+
+def test_two_who_become_one_while_a_plugin_chooses_are_written_to_as_one(tmp_path: Path) -> None:
+    def merges(company: Company, customer_id: str) -> None:
+        [eve] = [row.id for row in company.rows(customers) if row.id != customer_id]
+        with company.runtime.store.write() as tx:
+            merge(company.runtime.store, tx, customer_id, eve)
+
+    with company_while(tmp_path, merges) as (company, other):
+        company.writes("Hello", who="eve@example.com")
+        company.buys()
+        company.later(2 * HOUR)
+        [kept] = [row.id for row in company.rows(customers) if row.merged_into is None]
+        assert len(other.sent) == 1
+        assert {row.customer_id for row in company.rows(outbox, kind="message")} == {kept}
+
+
+def test_what_is_taken_back_before_a_plugin_is_asked_is_not_sent(tmp_path: Path) -> None:
+    plugin = Chooses("other")
+    with company_with(tmp_path, plugin, channels=[Letters(name="other")]) as company:
+        company.buys(order="A-1")
+        company.installation.opened.runtime.clock.move_to(company.now + 2 * HOUR)  # type: ignore[attr-defined]
+        work(company.runtime, "due:invitation")
+        company.buys(kind="refund", order="A-1", settle=False)
+        work(company.runtime, "inbox:letters")
+        company.installation.settle()
+        assert (plugin.asked, company.invitation(kind="post_purchase").reason) == ([], "refunded")
+
+
+def test_a_choice_is_explained_and_no_choice_is_not(tmp_path: Path) -> None:
+    with company_with(tmp_path, Chooses("other"), channels=[Letters(name="other")]) as company:
+        company.buys()
+        company.later(2 * HOUR)
+        [chosen] = company.rows(decisions, verdict="choose")
+        assert (chosen.subject_id, chosen.text) == (
+            company.invitation(kind="post_purchase").id,
+            "A plugin chose other over letters.",
+        )
+    (tmp_path / "again").mkdir()
+    with company_with(tmp_path / "again", Chooses("letters"), channels=[Letters(name="other")]) as company:
+        company.buys()
+        company.later(2 * HOUR)
+        assert company.rows(decisions, verdict="choose") == []
+
+
+def test_where_no_plugin_chooses_a_message_is_owed_to_its_channel_at_once(tmp_path: Path) -> None:
+    with company_with(tmp_path, channels=[Letters(name="other")]) as company:
+        company.buys()
+        company.later(2 * HOUR)
+        assert [row.account for row in company.rows(outbox, kind="message")] == ["letters"]
 
 
 class Filters:

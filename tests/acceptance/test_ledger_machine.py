@@ -23,7 +23,8 @@ from cxsdk.domain.identity import Person
 from cxsdk.domain.interaction import InteractionFact, Kind, fold
 from cxsdk.domain.outward import LogEntry
 from cxsdk.errors import RateLimited
-from cxsdk.journeys import outward
+from cxsdk.journeys import dead_letters, outward, replaying
+from cxsdk.store.aside import Wanted
 from cxsdk.store.tables import DEAD, UNKNOWN
 from cxsdk.testing.crm import Act, cut, failing, fake_crm, limited, lost
 from tests.acceptance.office import CRASHES, Office, office_of
@@ -74,7 +75,7 @@ class History(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.office: Office = self.stack.enter_context(office_of(crm))
         self.patch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        self.patch.setattr(outward, "stopwatch", lambda: self.office.now.timestamp())  # noqa: PLW0108 - the time then
+        object.__setattr__(self.office.runtime, "stopwatch", lambda: self.office.now.timestamp())
         self.number = 0
         self.told: dict[str, list[dict[str, Any]]] = {}
 
@@ -101,6 +102,18 @@ class History(RuleBasedStateMachine):
         payload, id = record
         self.office.receive(payload, f"{id}-again-{self.number}" if anew else id)
         self.office.settle()
+
+    @rule()
+    def replay(self) -> None:
+        """Everything that was understood is read again."""
+        for _ in replaying.replay(self.office.runtime, ["wire"]):
+            pass
+
+    @rule()
+    def retry(self) -> None:
+        """Everything that was set aside is tried again."""
+        for _ in dead_letters.retry_all(self.office.runtime, Wanted()):
+            pass
 
     def _tell(self, wait_s: int | None, **fact: Any) -> tuple[dict[str, Any], str]:
         self.number += 1

@@ -78,17 +78,22 @@ class Deployment:
 
     def post(self, type: str, call: str, **more: Any) -> int:
         """Posts an event of a call as a PBX would."""
-        stamp = str(int(time.time()))
-        told = {"event_id": type, "call_id": call, "type": type, "at": int(stamp), "direction": "inbound"}
-        body = json.dumps(told | {"from": "+12125550123", "to": "+12125550100"} | more).encode()
-        signature = hmac.new(b"hush", stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-        headers = {"X-Telephony-Timestamp": stamp, "X-Telephony-Signature": signature}
+        body, headers = signed_call(type, call, b"hush", **more)
         return requests.post(f"{self.url}/webhooks/pbx", data=body, headers=headers, timeout=30).status_code
 
     def _command(self, *command: str) -> list[str]:
         name, *rest = command
         place = ["upgrade", str(self.app), *rest[1:]] if name == "db" else [str(self.app), *rest]
         return [str(Path(sys.executable).parent / "cxsdk"), name, *place]
+
+
+def signed_call(type: str, call: str, secret: bytes, **more: Any) -> tuple[bytes, dict[str, str]]:
+    """The body and headers with which a PBX tells of an event of a call."""
+    stamp = str(int(time.time()))
+    told = {"event_id": type, "call_id": call, "type": type, "at": int(stamp), "direction": "inbound"}
+    body = json.dumps(told | {"from": "+12125550123", "to": "+12125550100"} | more).encode()
+    signature = hmac.new(secret, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return body, {"X-Telephony-Timestamp": stamp, "X-Telephony-Signature": signature}
 
 
 @contextmanager

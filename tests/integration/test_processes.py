@@ -1,4 +1,4 @@
-"""The loop as separate processes on PostgreSQL with Redis or RabbitMQ."""
+"""The loop as separate processes on PostgreSQL: with Redis, with RabbitMQ, and alone."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from tests.integration.processes import Deployment, deployed, eventually
 
 pytestmark = pytest.mark.integration
 
+ALONE = "database://"
+BROKERS = pytest.mark.parametrize("deployment", ["redis_url", "amqp_url", ALONE], indirect=True)
+
 
 @pytest.fixture
 def deployment(request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str) -> Iterator[Deployment]:
-    broker_url = request.getfixturevalue(getattr(request, "param", "redis_url"))
-    with deployed(tmp_path, postgres_url, broker_url) as deployment:
+    broker = request.param
+    with deployed(tmp_path, postgres_url, broker if broker == ALONE else request.getfixturevalue(broker)) as deployment:
         assert deployment.run("db", "upgrade").returncode == 0
         yield deployment
 
@@ -30,7 +33,7 @@ def entries(deployment: Deployment) -> list[dict[str, object]]:
         crm.close()
 
 
-@pytest.mark.parametrize("deployment", ["redis_url", "amqp_url"], indirect=True)
+@BROKERS
 def test_a_call_walks_from_web_to_the_crm_through_separate_processes(deployment: Deployment) -> None:
     deployment.start_all()
     assert [deployment.post(type, "c1") for type in ("ringing", "answered", "hung_up")] == [202, 202, 202]
@@ -38,6 +41,7 @@ def test_a_call_walks_from_web_to_the_crm_through_separate_processes(deployment:
     assert entry["state"] == "ended"
 
 
+@BROKERS
 def test_what_was_acknowledged_while_no_worker_ran_is_logged_when_one_does(deployment: Deployment) -> None:
     deployment.start("web", "web", "--port", "0", "--private-port", "0")
     assert deployment.post("missed", "c1") == 202
@@ -46,6 +50,7 @@ def test_what_was_acknowledged_while_no_worker_ran_is_logged_when_one_does(deplo
     assert eventually(lambda: entries(deployment))
 
 
+@pytest.mark.parametrize("deployment", ["redis_url", ALONE], indirect=True)
 @pytest.mark.timeout(150)
 def test_workers_that_are_killed_lose_nothing_and_double_nothing(deployment: Deployment) -> None:
     deployment.start_all()
@@ -60,6 +65,7 @@ def test_workers_that_are_killed_lose_nothing_and_double_nothing(deployment: Dep
     assert len(set(keys)) == 200
 
 
+@BROKERS
 def test_every_process_ends_well_on_sigterm(deployment: Deployment) -> None:
     deployment.start_all()
     assert {deployment.kill(name, signal.SIGTERM) for name in ("web", "worker", "clock")} == {0}

@@ -127,6 +127,13 @@ def test_an_unknown_broker_is_refused() -> None:
     assert (error.code, error.path) == ("broker_url_invalid", "CX.broker")
 
 
+def test_rings_over_postgresql_need_postgresql() -> None:
+    error = refused(lambda: CX(crm=LocalCRM(), database=f"sqlite:///{HUSH}.db", broker="database://"))
+    assert (error.code, error.path) == ("broker_needs_postgresql", "CX.broker")
+    assert 'database="postgresql://' in str(error)
+    CX(crm=LocalCRM(), database="postgresql://db.example.com/cx", broker="database://")
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("public_url", "cx.example.com"), ("timezone", "Kyiv"), ("texts", {"question.nsp": {"en": "?"}})],

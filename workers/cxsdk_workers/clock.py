@@ -20,8 +20,6 @@ from cxsdk.observe import logger
 
 #: How often everything owed is rung for again.
 SWEEP_EVERY_S = 1.0
-#: How often a process says that it still reads its sources; a third of their lease.
-RENEW_EVERY_S = 10.0
 #: How often old raw records are forgotten.
 PURGE_EVERY_S = 600.0
 #: Waits after a source failed, doubled with each failure in a row.
@@ -71,6 +69,8 @@ class _Reading:
         self._holder = holder
         self._stopping = stopping
         self._failures = 0
+        #: How often it says that it still reads, in seconds.
+        self._renew_every_s = runtime.lease.total_seconds() / 3
         self._log = logger("cxsdk.clock", account=source.account, source=source.name)
 
     def run(self) -> None:
@@ -83,11 +83,11 @@ class _Reading:
         try:
             fence = sources.acquire(self._runtime, self._source, self._holder)
             if fence is None:
-                return RENEW_EVERY_S / 2
+                return self._renew_every_s / 2
             self._read(fence)
         except TakenOver:
             self._log.info("source_taken_over")
-            return RENEW_EVERY_S
+            return self._renew_every_s
         except CxsdkError as error:
             return self._failed(error)
         except Exception as error:  # a plugin's bug must not end the reading of its source
@@ -107,7 +107,7 @@ class _Reading:
             sources.release(self._runtime, self._source, fence)
 
     def _renew(self, fence: int, stop: _StopOr) -> None:
-        while not stop.wait(RENEW_EVERY_S):
+        while not stop.wait(self._renew_every_s):
             try:
                 if not sources.renew(self._runtime, self._source, fence):
                     stop.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 import dramatiq
@@ -12,15 +12,20 @@ from sqlalchemy import text
 
 from cxsdk.capabilities import Doorbell
 from cxsdk.errors import StoreUnavailable
+from cxsdk.journeys.runtime import LEASE
 from cxsdk.observe import logger
+from cxsdk.observe.crashing import calling
 from cxsdk.store import Store, Transaction
 from cxsdk.store.work import ring_taken_up, take_ring
-from cxsdk_workers.brokers import QUEUE, is_in_process
+from cxsdk_workers.brokers import is_in_database, is_in_process, ring_for
+from cxsdk_workers.postgres import NOTIFY
 
-#: The one actor's name.
-ACTOR = "work"
-#: A ring that nobody took up for so long is taken for lost.
+#: A ring that nobody took up for so long, or for as long as a claim lasts, is taken for lost.
 PATIENCE = timedelta(seconds=10)
+#: A row that is the ring itself is never lost, and keeps its place among those that wait.
+FOREVER = timedelta(days=36_500)
+#: How long the end of a process waits for its last rings, in seconds; the clock's sweep makes up for them.
+LAST_RINGS_S = 2.0
 
 
 class MemoryDoorbell:
@@ -37,7 +42,8 @@ class MemoryDoorbell:
             new = [lane for lane in lanes if lane not in self._waiting]
             self._waiting.update(new)
         for lane in new:
-            self._broker.enqueue(_message(lane))
+            with calling():
+                self._broker.enqueue(ring_for(lane))
 
     def taken_up(self, lane: str) -> None:
         """The next ring for this lane is needed again."""
@@ -46,23 +52,26 @@ class MemoryDoorbell:
 
 
 class BrokerDoorbell:
-    """For many processes: the rings that wait are rows, so that all of them know."""
+    """For many processes: the rings that wait are rows, so that all of them know.
 
-    def __init__(self, broker: dramatiq.Broker, store: Store) -> None:
+    A thread of its own rings, so that nobody waits for a broker or database that is away. It runs inside
+    ``ringing``; lanes that are rung for while it is busy, or not there, wait in a set.
+    """
+
+    def __init__(self, broker: dramatiq.Broker, store: Store, lease: timedelta = LEASE) -> None:
         self._broker = broker
         self._store = store
+        self._lease = lease
+        self._lanes: set[str] = set()
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
 
     def ring(self, lanes: Iterable[str]) -> None:
-        """Rings for each lane for which no ring waits. A broker or database that is away costs delay only."""
-        try:
-            with self._quick() as tx:
-                new = [lane for lane in sorted(lanes) if take_ring(self._store, tx, lane, PATIENCE)]
-            for lane in new:
-                self._broker.enqueue(_message(lane))
-        except StoreUnavailable as error:
-            logger("cxsdk.doorbell").warning("ring_lost", error=str(error))
-        except Exception as error:  # whatever the broker's client raises: the sweep rings again
-            logger("cxsdk.doorbell").warning("ring_lost", kind=type(error).__name__)
+        """Has each lane rung for unless a ring waits for it. A broker or database that is away costs delay only."""
+        with self._changed:
+            self._lanes.update(lanes)
+            self._changed.notify()
 
     def taken_up(self, lane: str) -> None:
         """The next ring for this lane is needed again."""
@@ -71,6 +80,44 @@ class BrokerDoorbell:
                 ring_taken_up(tx, lane)
         except StoreUnavailable as error:
             logger("cxsdk.doorbell").warning("ring_not_taken_up", lane=lane, error=str(error))
+
+    def start(self) -> None:
+        """Starts the thread that rings."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Rings for what waits, and ends; what hangs at a broker that is away is left behind."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join(timeout=LAST_RINGS_S)
+
+    def _run(self) -> None:
+        while lanes := self._next():
+            self._pass_on(lanes)
+
+    def _next(self) -> list[str]:
+        """The lanes to ring for, as soon as there are any; none is the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._lanes or self._is_closing)
+            lanes, self._lanes = self._lanes, set()
+        return sorted(lanes)
+
+    def _pass_on(self, lanes: Iterable[str]) -> None:
+        try:
+            self._ring_for(lanes)
+        except StoreUnavailable as error:
+            logger("cxsdk.doorbell").warning("ring_lost", error=str(error))
+        except Exception as error:  # whatever the broker's client raises: the sweep rings again
+            logger("cxsdk.doorbell").warning("ring_lost", kind=type(error).__name__)
+
+    def _ring_for(self, lanes: Iterable[str]) -> None:
+        patience = min(PATIENCE, self._lease)
+        with self._quick() as tx:
+            new = [lane for lane in lanes if take_ring(self._store, tx, lane, patience)]
+        for lane in new:
+            with calling():
+                self._broker.enqueue(ring_for(lane))
 
     @contextmanager
     def _quick(self) -> Iterator[Transaction]:
@@ -81,10 +128,34 @@ class BrokerDoorbell:
             yield tx
 
 
-def doorbell_for(url: str, broker: dramatiq.Broker) -> Callable[[Store], Doorbell]:
-    """The doorbell that goes with a broker, made once the store is there."""
-    return lambda store: MemoryDoorbell(broker) if is_in_process(url) else BrokerDoorbell(broker, store)
+class DatabaseDoorbell(BrokerDoorbell):
+    """For many processes without a broker's server: the row is the ring, and a notification wakes the workers."""
+
+    def taken_up(self, lane: str) -> None:
+        """Nothing: the worker has taken the row itself."""
+
+    def _ring_for(self, lanes: Iterable[str]) -> None:
+        with self._quick() as tx:
+            for lane in lanes:
+                take_ring(self._store, tx, lane, FOREVER)
+            # Also where a ring waits already: a worker may just now have passed over its row, which we had locked
+            tx.execute(NOTIFY)
 
 
-def _message(lane: str) -> dramatiq.Message[None]:
-    return dramatiq.Message(queue_name=QUEUE, actor_name=ACTOR, args=(lane,), kwargs={}, options={})
+def doorbell_for(url: str, broker: dramatiq.Broker, lease: timedelta = LEASE) -> Callable[[Store], Doorbell]:
+    """The doorbell that goes with a broker, made once the store is there. ``lease``: how long a claim lasts."""
+    if is_in_process(url):
+        return lambda _: MemoryDoorbell(broker)
+    kind = DatabaseDoorbell if is_in_database(url) else BrokerDoorbell
+    return lambda store: kind(broker, store, lease)
+
+
+@contextmanager
+def ringing(doorbell: Doorbell) -> Iterator[None]:
+    """Passes rings on until the end of the block; what was rung before it ends is still passed on."""
+    if not isinstance(doorbell, BrokerDoorbell):
+        yield  # the others ring in the thread that asks for it
+        return
+    doorbell.start()
+    with closing(doorbell):
+        yield

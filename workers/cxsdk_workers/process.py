@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 
 import dramatiq
 
 from cxsdk.app import CX, Opened
-from cxsdk_workers.brokers import make_broker
-from cxsdk_workers.doorbells import doorbell_for
+from cxsdk_workers.brokers import connected_to
+from cxsdk_workers.doorbells import doorbell_for, ringing
 
 
 @contextmanager
 def connected(cx: CX) -> Iterator[tuple[Opened, dramatiq.Broker]]:
-    """Opens the installation and its broker, and closes both at the end."""
-    with closing(make_broker(cx.broker)) as broker, cx.open(doorbell_for(cx.broker, broker)) as opened:
+    """Opens the installation, its broker and what rings over it, and closes them at the end."""
+    with (
+        connected_to(cx.broker, cx.database) as broker,
+        cx.open(doorbell_for(cx.broker, broker, cx.lease)) as opened,
+        ringing(opened.runtime.doorbell),
+    ):
         yield opened, broker

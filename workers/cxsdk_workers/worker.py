@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import dramatiq
 
 from cxsdk.journeys.lanes import work
 from cxsdk.journeys.runtime import Runtime
-from cxsdk_workers.brokers import QUEUE
-from cxsdk_workers.doorbells import ACTOR
+from cxsdk_workers.brokers import ACTOR, QUEUE, TIMEOUT_S, end_within
 
 #: How many lanes one process works on at once.
 THREADS = 8
@@ -33,4 +33,4 @@ def working(runtime: Runtime, broker: dramatiq.Broker, threads: int = THREADS) -
     try:
         yield worker
     finally:
-        worker.stop(timeout=GRACE_S * 1000)
+        end_within(GRACE_S + TIMEOUT_S, partial(worker.stop, timeout=GRACE_S * 1000))

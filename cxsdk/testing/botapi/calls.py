@@ -14,6 +14,10 @@ _WEBHOOK_ACTIVE = (
     "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 _TERMINATED = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+_NOT_MODIFIED = (
+    "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a "
+    "current content and reply markup of the message"
+)
 _TOO_OLD = "Bad Request: query is too old and response timeout expired or query ID is invalid"
 
 
@@ -52,6 +56,7 @@ def methods(account: Account) -> dict[str, Callable[..., Any]]:
         "getMe": lambda: {**BOT, **_ABILITIES},
         "sendMessage": _Sending(account).send_message,
         "answerCallbackQuery": _Sending(account).answer_callback_query,
+        "editMessageReplyMarkup": _Sending(account).edit_message_reply_markup,
         "getUpdates": _Receiving(account).get_updates,
         "setWebhook": _Receiving(account).set_webhook,
         "deleteWebhook": _Receiving(account).delete_webhook,
@@ -77,12 +82,26 @@ class _Sending:
             self._account.sent.append(message)
             return message
 
-    def answer_callback_query(self, callback_query_id: str = "", **_: Any) -> bool:
+    def answer_callback_query(self, callback_query_id: str = "", text: str = "", **_: Any) -> bool:
+        if len(text) > 200:
+            raise Refusal(400, "Bad Request: MESSAGE_TOO_LONG")
         with self._account.changed:
             if callback_query_id not in self._account.taps:
                 raise Refusal(400, _TOO_OLD)
             self._account.taps.remove(callback_query_id)
             return True
+
+    def edit_message_reply_markup(self, chat_id: Any = None, message_id: int = 0, **options: Any) -> Json:
+        with self._account.changed:
+            message = self._chat(chat_id).messages.get(message_id)
+            if message is None or message["from"] != BOT:
+                raise Refusal(400, "Bad Request: message to edit not found")
+            markup = _kept(options).get("reply_markup")
+            if markup == message.get("reply_markup"):
+                raise Refusal(400, _NOT_MODIFIED)
+            message.pop("reply_markup", None)
+            message.update({} if markup is None else {"reply_markup": markup}, edit_date=self._account.now())
+            return message
 
     def _chat(self, chat_id: Any) -> Chat:
         chat = self._account.chats.get(chat_id)

@@ -86,7 +86,7 @@ class BotAPI:
             message = chat.messages[message_id]
             if data not in buttons(message):
                 raise ValueError(f"Message {message_id} has no button {data!r}, only {buttons(message)}.")
-            query: Json = {"from": chat.user, "message": message, "chat_instance": str(user_id), "data": data}
+            query: Json = {"from": chat.user, "message": dict(message), "chat_instance": str(user_id), "data": data}
             query["id"] = f"tap-{self._account.tell('callback_query', query)}"
             self._account.taps.add(query["id"])
             return str(query["id"])

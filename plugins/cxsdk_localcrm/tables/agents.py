@@ -35,6 +35,12 @@ def known(db: Connection, id: str | None) -> int | None:
     return row and int(row["id"])
 
 
+def active(db: Connection, id: str | None) -> int | None:
+    """The number of the agent with this id, or None where they get no new leads."""
+    row = db.execute("SELECT id FROM agents WHERE id = ? AND active", (number(id),)).fetchone()
+    return row and int(row["id"])
+
+
 def take_turn(db: Connection) -> int:
     """The active agent who has waited longest; their turn is over now. Where nobody is active, somebody must."""
     row = db.execute(

@@ -40,7 +40,7 @@ def _insert(db: Connection, person: Person, now: datetime) -> int:
             person.key,
             person.name,
             next((text for text in (person.name, *values) if text.strip()), "Nameless"),
-            agents.known(db, person.agent_id) or agents.take_turn(db),
+            agents.active(db, person.agent_id) or agents.take_turn(db),
             person.language,
             person.source,
             stamp(now),

@@ -89,7 +89,7 @@ def test_a_message_deleted_unread_is_no_news(parsed: Parsed) -> None:
 def test_a_complaint_opts_out(parsed: Parsed, fields: str) -> None:
     [fact] = parsed(report("feedback-report", fields))
     assert isinstance(fact, OptOut)
-    assert (fact.customer, fact.reason) == (email(CUSTOMER), "complaint")
+    assert (fact.customer, fact.reason) == ((email(CUSTOMER),), "complaint")
 
 
 EXIM = f"""\

@@ -119,7 +119,7 @@ def test_an_answer_that_says_stop_opts_out(parsed: Parsed, said: str) -> None:
     contact, opt_out = parsed(mail(f"{said}\n\nOn Mon, Jan 5, 2026 at 10:00 AM Support <s@example.com> wrote:\n> Hi"))
     assert isinstance(contact, InteractionFact)
     assert isinstance(opt_out, OptOut)
-    assert opt_out.customer == email(CUSTOMER)
+    assert opt_out.customer == (email(CUSTOMER),)
 
 
 def test_a_bare_subject_that_says_stop_opts_out(parsed: Parsed) -> None:

@@ -248,9 +248,9 @@ def test_an_agent_who_is_stopped_gets_no_new_leads_and_no_tasks(
     client: TestClient, crm: LocalCRM, person_id: str
 ) -> None:
     assert client.post("agents/1", data={"active": "0"}).headers["location"] == f"{ROOT}/agents"
-    crm.create_people([Person(key=key) for key in "abc"])
+    crm.create_people([*(Person(key=key) for key in "abc"), Person(key="d", agent_id="1")])
     add_task(crm, person_id)
-    assert [person["agent_id"] for person in crm.people()] == ["1", "2", "2", "2"]
+    assert [person["agent_id"] for person in crm.people()] == ["1", "2", "2", "2", "2"]
     assert [task["agent_id"] for task in crm.tasks()] == ["2"]
     assert [agent.active for agent in crm.agents()] == [False, True]
     assert "Not active" in client.get("agents").text

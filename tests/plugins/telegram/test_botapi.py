@@ -82,6 +82,16 @@ def test_a_tap_waits_until_it_is_answered(bot: BotAPI, call: Any) -> None:
     assert bot.unanswered_taps == set()
 
 
+def test_buttons_are_changed_once_and_under_messages_of_the_bot_only(bot: BotAPI, call: Any) -> None:
+    said = bot.user_says(CUSTOMER, "Hello")
+    keyboards = [{"inline_keyboard": [[{"text": text, "callback_data": "yes"}]]} for text in ("Yes", "✓ Yes")]
+    sent = call("sendMessage", chat_id=CUSTOMER, text="Well?", reply_markup=keyboards[0])["result"]
+    mine = {"chat_id": CUSTOMER, "message_id": sent["message_id"], "reply_markup": keyboards[1]}
+    assert call("editMessageReplyMarkup", **mine)["result"]["reply_markup"] == keyboards[1]
+    assert "not modified" in call("editMessageReplyMarkup", **mine)["description"]
+    assert call("editMessageReplyMarkup", **{**mine, "message_id": said})["error_code"] == 400
+
+
 def test_a_button_that_is_not_there_cannot_be_tapped(bot: BotAPI, call: Any) -> None:
     bot.user_says(CUSTOMER, "Hello")
     sent = call("sendMessage", chat_id=CUSTOMER, text="Well?")["result"]
@@ -157,6 +167,9 @@ def _a_whole_conversation(bot: BotAPI, telegram: Telegram, call: Any) -> None:
     send(telegram, [Message(**usual, choices=choices, automatic=True, in_reply_to=f"{CUSTOMER}:{said}")])
     send(telegram, [Message(**usual, provider_options={"request_contact": "Share"}), Message(**{**usual, "to": "5"})])
     query = bot.user_taps(CUSTOMER, "t:nps:10", bot.sent[0]["message_id"])
+    bot.user_taps(CUSTOMER, "t:nps:9", bot.sent[0]["message_id"])
+    [page] = read(telegram, "updates")
+    telegram.acknowledge(page.items[-1], "Thank you!")
     bot.user_blocks(CUSTOMER)
     send(telegram, [Message(**usual)])
     bot.fails("sendMessage", 429, "Too Many Requests: retry after 0", retry_after=0)

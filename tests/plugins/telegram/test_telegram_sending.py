@@ -14,7 +14,7 @@ from cxsdk.domain.outward import Outcome
 from cxsdk.testing import opened, send
 from cxsdk.testing.botapi import BotAPI, buttons
 from cxsdk_telegram import Telegram
-from cxsdk_telegram.outgoing import build_requests, rows, split
+from cxsdk_telegram.outgoing import build_request, rows
 
 CUSTOMER = 100001
 
@@ -67,46 +67,8 @@ def test_only_automatic_messages_go_without_a_link_preview(bot: BotAPI, telegram
 
 
 def test_a_message_may_ask_for_the_customers_number() -> None:
-    [request] = build_requests(to_customer(provider_options={"request_contact": "Share my number"}), CUSTOMER)
+    request = build_request(to_customer(provider_options={"request_contact": "Share my number"}), CUSTOMER)
     assert request["reply_markup"]["keyboard"] == [[{"text": "Share my number", "request_contact": True}]]
-
-
-# -- long texts
-
-
-@pytest.mark.usefixtures("hello")
-def test_a_long_message_arrives_in_parts_with_the_buttons_under_the_last(bot: BotAPI, telegram: Telegram) -> None:
-    text = "\n".join(f"Line {n} of a long letter." for n in range(400))
-    [receipt] = send(telegram, [to_customer(text, choices=(Choice(label="Yes", data="t:solved:1"),))])
-    assert "\n".join(part["text"] for part in bot.sent) == text
-    assert receipt.id == f"{CUSTOMER}:{bot.sent[-1]['message_id']}"
-    assert [bool(buttons(part)) for part in bot.sent] == [False] * (len(bot.sent) - 1) + [True]
-
-
-@pytest.mark.usefixtures("hello")
-def test_a_long_message_that_breaks_off_is_unknown_and_not_repeated(bot: BotAPI, telegram: Telegram) -> None:
-    _succeed_then_fail(bot, 1)
-    [receipt] = send(telegram, [to_customer("word " * 2000)])
-    assert receipt.outcome is Outcome.UNKNOWN
-    assert len(bot.sent) == 1
-
-
-def _succeed_then_fail(bot: BotAPI, successes: int) -> None:
-    bot.passes("sendMessage", times=successes)
-    bot.fails("sendMessage", 429, "Too Many Requests: retry after 30", retry_after=30)
-
-
-@given(st.text("ab \n😀я", max_size=40).map(lambda text: text * 300))
-def test_parts_hold_the_whole_text_and_fit(text: str) -> None:
-    parts = split(text)
-    assert "".join("".join(parts).split()) == "".join(text.split())
-    assert all(len(part.encode("utf-16-le")) <= 2 * 4096 for part in parts)
-    assert len(parts) == 1 or all(part.strip() for part in parts)
-
-
-def test_a_text_of_just_the_limit_is_one_part() -> None:
-    assert split("x" * 4096) == ["x" * 4096]
-    assert [len(part) for part in split("x" * 4097)] == [4096, 1]
 
 
 @given(st.lists(st.sampled_from(["0", "10", "Yes", "Not solved yet"]), min_size=1, max_size=30))
@@ -159,7 +121,8 @@ def test_a_limit_makes_the_account_wait_as_long_as_telegram_says(bot: BotAPI, te
 
 @pytest.mark.usefixtures("hello")
 def test_what_was_sent_before_a_limit_keeps_its_receipt(bot: BotAPI, telegram: Telegram) -> None:
-    _succeed_then_fail(bot, 1)
+    bot.passes("sendMessage")
+    bot.fails("sendMessage", 429, "Too Many Requests: retry after 30", retry_after=30)
     receipts = iter(telegram.send([to_customer(), to_customer(key="m-2")]))
     assert next(receipts).is_done
     with pytest.raises(RateLimited):

@@ -220,6 +220,15 @@ def test_a_link_that_is_not_ours_is_not_found(page: TestClient, desk: Desk, chan
     assert not desk.rows
 
 
+@pytest.mark.parametrize("path", ["/s/", "/s/x/y", "/s/x/stop/", "/s//"])
+def test_a_link_that_was_cut_or_lengthened_is_a_page_for_people(page: TestClient, desk: Desk, path: str) -> None:
+    for answer in (page.request(method, path, headers={"accept-language": "uk"}) for method in ("GET", "POST")):
+        assert answer.status_code == 404
+        assert '<html lang="uk">' in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+    assert not desk.rows
+
+
 def test_a_forgotten_customer_is_not_found(page: TestClient, desk: Desk, link: str) -> None:
     desk.views.clear()
     assert page.get(link).status_code == 404

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxsdk.app import API_ACCOUNT
-from cxsdk.domain.facts import BusinessEvent, EventKind, Fact, IdentityClaim, MessageRequest, OptOut
-from cxsdk.domain.identity import Confidence
+from cxsdk.domain.facts import BusinessEvent, EventKind, Fact, MessageRequest, OptOut
+from cxsdk.domain.identity import Confidence, handle
 from cxsdk.domain.interaction import CallState, Direction, InteractionFact, Kind, fold
 from cxsdk.domain.raw import Raw
 from cxsdk.errors import BadInput
 from cxsdk.webhooks.ingest import Api, item_body, item_key, request_record
-from cxsdk.webhooks.items import ITEMS, EventItem, MessageItem, read_item
+from cxsdk.webhooks.items import ITEMS, EventItem, MessageItem, OptOutItem, read_item
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
 ANN = {"phone": "+1 212-555-0123", "email": "Ann@Example.com", "name": "Ann"}
 LETTER = {"at": "2026-03-02T12:00:00Z", "kind": "email", "direction": "inbound", "customer": ANN}
 PURCHASE = {"at": "2026-03-02T14:00:00+02:00", "kind": "purchase", "customer": ANN}
@@ -81,19 +82,27 @@ def test_a_purchase_is_a_business_event() -> None:
     assert (fact.amount, fact.currency, fact.name, len(fact.customer)) == ("19.9", "USD", "Ann", 2)
 
 
-def test_a_message_is_a_request_and_says_whose_the_identities_are() -> None:
-    claim, request = facts("message", {"customer": ANN, "text": "hello", "channel": "mail"})
-    assert isinstance(claim, IdentityClaim)
+def test_a_message_is_a_request_to_a_customer_with_all_their_identities() -> None:
+    [request] = facts("message", {"customer": ANN, "text": "hello", "channel": "mail"})
     assert isinstance(request, MessageRequest)
-    assert (request.at, request.text, request.channel, str(request.customer)) == (
-        NOON, "hello", "mail", "phone:+12125550123",
+    assert (request.at, request.text, request.channel, [str(who) for who in request.customer]) == (
+        NOON, "hello", "mail", ["phone:+12125550123", "email:ann@example.com"],
     )  # fmt: skip
 
 
-def test_an_opt_out_of_one_identity_claims_nothing() -> None:
-    [fact] = facts("opt_out", {"customer": {"telegram": 42}, "reason": "asked on the phone"})
-    assert fact == OptOut(key="k", at=NOON, customer=fact.customer, reason="asked on the phone")
-    assert str(fact.customer) == "telegram:42"
+@pytest.mark.parametrize("opted_out", [True, False])
+def test_an_opt_out_says_what_the_customer_wishes_from_then_on(opted_out: bool) -> None:
+    told = {"customer": {"telegram": 42}, "reason": "asked on the phone"} | ({} if opted_out else {"opted_out": False})
+    [fact] = facts("opt_out", told)
+    who = (handle("telegram", 42),)
+    assert fact == OptOut(key="k", at=NOON, customer=who, opted_out=opted_out, reason="asked on the phone")
+
+
+def test_a_message_is_no_longer_than_what_the_crm_is_told_of_it() -> None:
+    read_item(MessageItem, {"customer": ANN, "text": "x" * 60_000})
+    with pytest.raises(BadInput) as caught:
+        read_item(MessageItem, {"customer": ANN, "text": "x" * 60_001})
+    assert caught.value.field == "body.text"
 
 
 def test_the_record_of_a_requests_key_says_nothing() -> None:
@@ -185,16 +194,26 @@ def test_the_same_item_has_the_same_record_and_key_whatever_the_order_of_its_fie
     item = read_item(EventItem, PURCHASE)
     one, other = item_body(item, PURCHASE), item_body(item, dict(reversed(PURCHASE.items())))
     assert one == other
-    assert item_key(item, one, None, 0) == item_key(item, other, None, 5)
+    assert item_key(item, one, None, 0, NOON) == item_key(item, other, None, 5, NOON)
 
 
 def test_an_own_id_makes_the_key_then_the_requests_key_then_what_the_item_says() -> None:
     item = read_item(MessageItem, {"customer": ANN, "text": "hello"})
     named = read_item(MessageItem, {"customer": ANN, "text": "hello", "id": "1"})
-    keys = [item_key(item, b"a", request, place) for request, place in [(None, 0), ("r", 0), ("r", 1), ("s", 0)]]
+    places = [(None, 0), ("r", 0), ("r", 1), ("s", 0)]
+    keys = [item_key(item, b"a", request, place, NOON) for request, place in places]
     assert len(set(keys)) == 4
-    assert item_key(item, b"a", None, 3) == keys[0] != item_key(item, b"b", None, 0)
-    assert item_key(named, b"a", "r", 1) == item_key(named, b"b", None, 0) == "message:1"
+    assert item_key(item, b"a", None, 3, LATER) == keys[0] != item_key(item, b"b", None, 0, NOON)
+    assert item_key(named, b"a", "r", 1, NOON) == item_key(named, b"b", None, 0, LATER) == "message:1"
+
+
+def test_an_opt_out_without_any_name_or_time_is_a_new_word_each_time() -> None:
+    said = read_item(OptOutItem, {"customer": ANN})
+    assert item_key(said, b"a", None, 0, NOON) != item_key(said, b"a", None, 0, LATER)
+    assert item_key(said, b"a", "r", 0, NOON) == item_key(said, b"a", "r", 0, LATER)
+    for name in ({"id": "1"}, {"at": NOON.isoformat()}):
+        named = read_item(OptOutItem, {"customer": ANN} | name)
+        assert item_key(named, b"a", None, 0, NOON) == item_key(named, b"a", None, 0, LATER)
 
 
 JSON = st.recursive(
