@@ -76,7 +76,8 @@ class Raw(Value):
 
     def form(self) -> dict[str, str]:
         """The body read as a URL-encoded form; of a repeated field, the last value."""
-        return dict(parse_qsl(self.body.decode("utf-8", "replace").replace("%00", ""), keep_blank_values=True))
+        pairs = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+        return {name.replace("\0", ""): value.replace("\0", "") for name, value in pairs}
 
 
 def read_json(body: bytes) -> Any:
@@ -88,9 +89,9 @@ def read_json(body: bytes) -> Any:
     try:
         # decoded strictly: json.loads would take UTF-16, and surrogates that are no UTF-8
         payload = json.loads(body.decode(), parse_constant=_refuse_constant)
+        return _storable(payload) if b"\\u" in body else payload
     except (ValueError, RecursionError):
         raise BadInput("The body is not valid JSON in UTF-8.", code="json_invalid") from None
-    return _storable(payload) if b"\\u" in body else payload
 
 
 def _storable(value: Any) -> Any:

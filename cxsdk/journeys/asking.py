@@ -175,7 +175,7 @@ def _ask(invitation: Row[Any]) -> Ask:
     return Ask(kind=invitation.kind, not_before=invitation.not_before, not_after=invitation.not_after, exempt=exempt)
 
 
-def second_thoughts(runtime: Runtime, tx: Transaction, ids: Iterable[str]) -> list[tuple[Row[Any], Decision]]:
+def second_thoughts(runtime: Runtime, tx: Transaction, ids: Iterable[str]) -> dict[str, Decision]:
     """What speaks by now against questions that were decided on a while ago and are about to go out.
 
     Budgets were asked when they were decided on; quiet hours, opt-outs and what was taken back are asked again.
@@ -183,7 +183,7 @@ def second_thoughts(runtime: Runtime, tx: Transaction, ids: Iterable[str]) -> li
     before = runtime.clock.now() - FRESH
     late = [i for i in invitations.by_ids(tx, ids).values() if i.decided_at is not None and i.decided_at < before]
     if not late:
-        return []
+        return {}
     # Not locked: rows to send are locked by now, and customers come before them
     people = _people(runtime, tx, {invitation.customer_id for invitation in late}, locked=False)
     thoughts = [(i, _decide_again(runtime, tx, i, people, CLOSING_EXEMPT)) for i in late]
@@ -192,7 +192,7 @@ def second_thoughts(runtime: Runtime, tx: Transaction, ids: Iterable[str]) -> li
     for invitation, decision in held:
         verdicts.note(invitation, decision)
     decisions.note_all(runtime.store, tx, verdicts.noted)
-    return held
+    return {invitation.id: decision for invitation, decision in held}
 
 
 def reconsider(runtime: Runtime, tx: Transaction, invitation: Row[Any], *, counted: bool) -> Decision:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
 from cxsdk.domain.outward import Receipt
 from cxsdk.journeys.runtime import Runtime
+from cxsdk.policy.decision import Decision
 from cxsdk.store import Transaction
 
 #: Rows with the receipts that say that they are done.
@@ -51,11 +52,8 @@ class Desk(ABC):
     def build(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Any]:
         """The value of each row by its id; a Rejected instead of a value sets the row aside."""
 
-    def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, datetime | None]:
-        """Those of these rows that must not go out any more as things stand, and when they may; None: never.
-
-        What never goes out is taken back here, unless a call may have sent it.
-        """
+    def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Decision]:
+        """What speaks by now against sending some of these rows: until when, or for ever."""
         return {}
 
     @abstractmethod
@@ -72,3 +70,6 @@ class Desk(ABC):
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """What follows from a value that is set aside."""
+
+    def dropped(self, tx: Transaction, row: Row[Any], decision: Decision) -> None:
+        """What follows from a value that nobody has sent, and that is not sent any more."""

@@ -27,6 +27,7 @@ from cxsdk.journeys.parts import send_whole
 from cxsdk.journeys.people import owe_people
 from cxsdk.journeys.routing import ANY, route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
+from cxsdk.policy.decision import Decision
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.outbox import OutKind, Owed
 from cxsdk.store.work import schedule_all
@@ -89,16 +90,10 @@ class MessageDesk(Desk):
         """The rows themselves: composing asks the survey provider, which no transaction may wait for."""
         return {row.id: row for row in rows}
 
-    def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, datetime | None]:
+    def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Decision]:
         """Questions that an outage has held up: it may be night by now, or the customer has opted out meanwhile."""
-        questions = {row.subject_id: row for row in rows if "invitation" in row.body}
-        found: dict[int, datetime | None] = {}
-        for invitation, decision in second_thoughts(self.runtime, tx, questions):
-            row = questions[invitation.id]
-            found[row.id] = decision.until
-            if decision.until is None and row.marked_at is None:
-                skip(self.runtime, tx, invitation, decision.rule, decision.reason, decision.text)
-        return found
+        thoughts = second_thoughts(self.runtime, tx, [row.subject_id for row in rows if "invitation" in row.body])
+        return {row.id: thoughts[row.subject_id] for row in rows if row.subject_id in thoughts}
 
     def call(self, values: Sequence[Row[Any]]) -> Iterable[Receipt]:
         """Composes the messages and sends them, together as far as the channel's length allows."""
@@ -128,14 +123,20 @@ class MessageDesk(Desk):
             _deliver(self.runtime, tx, subjects[fact.message_id], fact)
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
-        """An invitation that could not be sent has failed, with the reason."""
-        if "invitation" in row.body:
+        """An invitation that could not be sent has failed, with the reason; one that was answered did arrive."""
+        found = invitations.by_ids(tx, [row.subject_id] if "invitation" in row.body else [])
+        if any(invitation.state != InvitationState.ANSWERED for invitation in found.values()):
             reason_code = "outcome_unknown" if reason == "outcome_unknown" else "not_sent"
             invitations.change(tx, [row.subject_id], state=InvitationState.FAILED.value, reason=reason_code)
             decisions.note(
                 self.runtime.store, tx, row.customer_id, "invitation", row.subject_id,
                 rule="channel", verdict="fail", reason=reason_code, text=f"{self.account}: {reason}",
             )  # fmt: skip
+
+    def dropped(self, tx: Transaction, row: Row[Any], decision: Decision) -> None:
+        """A question that is not put any more is skipped."""
+        for invitation in invitations.by_ids(tx, [row.subject_id]).values():
+            skip(self.runtime, tx, invitation, decision.rule, decision.reason, decision.text)
 
 
 def _invitations_sent(runtime: Runtime, tx: Transaction, rows: Sequence[Row[Any]]) -> None:

@@ -93,7 +93,7 @@ def _take(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
         limit = 1 if is_failing else desk.batch_size
         newest = runtime.governor.newest(limit)
         claimed = claim(runtime.store, tx, table, lane, limit, desk.lease, newest=newest)
-        rows = _hold_back(desk, tx, claimed)
+        rows = _wanted(desk, tx, claimed)
         permitted = runtime.governor.permit(tx, desk.account, kind) if rows else 0.0
         batch = _Batch([], [], _build(desk, tx, rows), taken_at, permitted, len(claimed) == limit, is_failing)
         _sort(desk, tx, rows, batch)
@@ -107,18 +107,24 @@ def _rest(desk: Desk, refused: NoPermit) -> None:
             accounts.rest(desk.runtime.store, tx, desk.account, why, timedelta(seconds=refused.wait_s))
 
 
-def _hold_back(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """The rows without those that must not go out now: these are looked at again later, or never."""
+def _wanted(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]], *, unsent: bool = False) -> list[Row[Any]]:
+    """The rows without those that must not go out now, or not any more. ``unsent``: no call has sent any of them."""
     not_now = desk.not_now(tx, rows) if rows else {}
+    wanted = []
     for row in rows:
-        until = not_now.get(row.id)
-        if until is not None:
-            settle(tx, table, [{"id": row.id, "next_at": until}])
-        elif row.id in not_now and row.marked_at is not None:
+        decision = not_now.get(row.id)
+        if decision is None:
+            wanted.append(row)
+        elif decision.until is not None:
+            settle(tx, table, [{"id": row.id, "next_at": decision.until}])
+        elif unsent or row.marked_at is None:
+            settle(tx, table, [{"id": row.id, "state": CANCELLED, "marked_at": None, "reason": decision.reason}])
+            desk.dropped(tx, row, decision)
+        elif desk.duplicates == "lookup":
+            wanted.append(row)  # it may be there: that is looked up first
+        else:
             _leave_unknown(desk, tx, row)
-        elif row.id in not_now:
-            settle(tx, table, [{"id": row.id, "state": CANCELLED, "reason": "It is not wanted any more."}])
-    return [row for row in rows if row.id not in not_now]
+    return wanted
 
 
 def _build(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Any]:
@@ -189,8 +195,9 @@ def _look_up(desk: Desk, batch: _Batch) -> list[Row[Any]]:
     missing = [row for row, id in zip(rows, found, strict=True) if id is None]
     with runtime.store.write() as tx:
         ours = still_ours(runtime.store, tx, table, [Claim(row.id, row.fence) for row in missing])
-        outbox.mark(runtime.store, tx, sorted(ours))
-    return [row for row in missing if row.id in ours]
+        wanted = _wanted(desk, tx, [row for row in missing if row.id in ours], unsent=True)
+        outbox.mark(runtime.store, tx, [row.id for row in wanted])
+    return wanted
 
 
 def _find_written(desk: Desk, keys: Sequence[str]) -> list[str | None]:
