@@ -122,7 +122,7 @@ def schedule_all(tx: Transaction, store: Store, lane: str, looks: Sequence[tuple
 @cache
 def _schedule(insert_into: Any) -> Any:
     insert = insert_into(due)
-    moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1}
+    moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1, "state": OWED}
     return insert.on_conflict_do_update(index_elements=[due.c.lane, due.c.key], set_=moved)
 
 
