@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 
 from cxsdk.app import CX
 from cxsdk.errors import ConfigurationError
@@ -23,10 +23,10 @@ def refuse_in_process_broker(cx: CX, command: str) -> None:
 
 def wait_for_signal() -> None:
     """Blocks until SIGTERM or SIGINT; a second one ends the process as usual."""
-    stop = threading.Event()
+    caught: list[int] = []  # an event may be locked by the very thread that the signal interrupts
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(0.5):
-        pass
+        signal.signal(number, lambda number, _: caught.append(number))
+    while not caught:
+        time.sleep(0.2)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,13 +175,15 @@ def _ask(invitation: Row[Any]) -> Ask:
     return Ask(kind=invitation.kind, not_before=invitation.not_before, not_after=invitation.not_after, exempt=exempt)
 
 
-def second_thoughts(runtime: Runtime, tx: Transaction, ids: Iterable[str]) -> dict[str, Decision]:
-    """What speaks by now against questions that were decided on a while ago and are about to go out.
+def second_thoughts(
+    runtime: Runtime, tx: Transaction, ids: Iterable[str], tried: Container[str]
+) -> dict[str, Decision]:
+    """What speaks by now against questions that were decided on a while ago, or tried before, and are about to go out.
 
     Budgets were asked when they were decided on; quiet hours, opt-outs and what was taken back are asked again.
     """
-    before = runtime.clock.now() - FRESH
-    late = [i for i in invitations.by_ids(tx, ids).values() if i.decided_at is not None and i.decided_at < before]
+    before, found = runtime.clock.now() - FRESH, invitations.by_ids(tx, ids).values()
+    late = [i for i in found if i.id in tried or (i.decided_at is not None and i.decided_at < before)]
     if not late:
         return {}
     # Not locked: rows to send are locked by now, and customers come before them

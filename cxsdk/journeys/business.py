@@ -32,7 +32,8 @@ def fold_events(runtime: Runtime, tx: Transaction, account: str, facts: Sequence
     new = {id: fact for id, fact in zip(ids, facts, strict=True) if id not in known}
     owners = customers.resolve(runtime.store, tx, [_contact(fact, account) for fact in new.values()])
     told = {id: (owner, fact) for owner, (id, fact) in zip(owners, new.items(), strict=True)}
-    fresh = {id: told[id] for id in _insert(runtime, tx, [_row(id, *about) for id, about in told.items()])}
+    added = _insert(runtime, tx, [_row(id, *about) for id, about in told.items()])
+    fresh = {id: about for id, about in told.items() if id in added}  # in the order in which they were told
     customers.learn(
         tx, [(who, {"name": f.name, "language": f.language, "time_zone": f.time_zone}) for who, f in fresh.values()]
     )

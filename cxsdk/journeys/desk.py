@@ -14,6 +14,9 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.policy.decision import Decision
 from cxsdk.store import Transaction
 
+#: How many times as long as a call a claim lasts, at the least.
+_LEASES = 1.5
+
 #: Rows with the receipts that say that they are done.
 Finished = Sequence[tuple[Row[Any], Receipt]]
 
@@ -25,7 +28,6 @@ class Desk(ABC):
     duplicates: str = "upsert"
     lookup_lag: timedelta = timedelta(0)
     batch_size: int = 1
-    deadline_s: float = 20.0
     #: Whether a value that may have been sent may be sent again where nobody can tell.
     repeats: bool = True
     #: Whether what is there is changed in place: then a change that may have been made is made again without harm.
@@ -34,11 +36,13 @@ class Desk(ABC):
     def __init__(self, runtime: Runtime, account: str) -> None:
         self.runtime = runtime
         self.account = account
+        #: How long a call may take: as long as fits into a claim, where the plugin does not say.
+        self.deadline_s = runtime.lease.total_seconds() / _LEASES
 
     @property
     def lease(self) -> timedelta:
         """How long a claim lasts: longer than a call may take, so that its answer can be written down."""
-        return max(self.runtime.lease, timedelta(seconds=self.deadline_s * 1.5))
+        return max(self.runtime.lease, timedelta(seconds=self.deadline_s * _LEASES))
 
     @property
     def settled_after(self) -> timedelta:

@@ -92,8 +92,10 @@ class MessageDesk(Desk):
 
     def not_now(self, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int, Decision]:
         """Questions that an outage has held up: it may be night by now, or the customer has opted out meanwhile."""
-        thoughts = second_thoughts(self.runtime, tx, [row.subject_id for row in rows if "invitation" in row.body])
-        return {row.id: thoughts[row.subject_id] for row in rows if row.subject_id in thoughts}
+        questions = {row.subject_id: row for row in rows if "invitation" in row.body}
+        tried = {id for id, row in questions.items() if row.marked_at is not None}
+        thoughts = second_thoughts(self.runtime, tx, questions, tried)
+        return {questions[id].id: decision for id, decision in thoughts.items()}
 
     def call(self, values: Sequence[Row[Any]]) -> Iterable[Receipt]:
         """Composes the messages and sends them, together as far as the channel's length allows."""

@@ -141,14 +141,14 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
     """How a row goes on after an answer that did not finish it."""
     now = desk.runtime.store.moment(tx)
     if isinstance(answer, NotCalled):
-        return {"id": row.id, "marked_at": None, "next_at": now}
+        return {"id": row.id, "marked_at": _older_doubt(desk, row), "next_at": now}
     if isinstance(answer, Receipt):
         return _by_receipt(desk, tx, row, answer, now)
     reason = reasons.reason_for(answer)
     if isinstance(answer, Rejected | Unsupported):
         return refused(desk, tx, row, reason)
     if isinstance(answer, Transient | AuthenticationError):  # it did not happen: no attempt is burnt
-        return {"id": row.id, "marked_at": None, "next_at": now, "reason": reason}
+        return {"id": row.id, "marked_at": _older_doubt(desk, row), "next_at": now, "reason": reason}
     if isinstance(answer, OutcomeUnknown):
         return _in_doubt(desk, tx, row, reason, now)
     logger("cxsdk.outward").error("plugin_failed", account=desk.account, kind=row.kind, error=repr(answer))
@@ -161,7 +161,13 @@ def _by_receipt(desk: Desk, tx: Transaction, row: Row[Any], receipt: Receipt, no
     if receipt.outcome is Outcome.REJECTED:
         return refused(desk, tx, row, reason)
     tried = _tried(desk, tx, row, reason, now)
-    return {"marked_at": None, **tried} if receipt.outcome is Outcome.DEFERRED else tried
+    return {"marked_at": _older_doubt(desk, row), **tried} if receipt.outcome is Outcome.DEFERRED else tried
+
+
+def _older_doubt(desk: Desk, row: Row[Any]) -> datetime | None:
+    """Since when a row is in doubt that this call did not write: an earlier one may have, unless that was looked up."""
+    since: datetime | None = row.marked_at
+    return since if desk.duplicates == "upsert" else None
 
 
 def _in_doubt(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: datetime) -> dict[str, Any]:

@@ -128,14 +128,16 @@ class _Book:
         self.new_identities[identity.kind, identity.value, customer_id] = identity.confidence
 
     def flush(self, store: Store, tx: Transaction) -> None:
+        # All in one order, so that no two batches with the same strangers lock each other out
         insert = insert_for(store)
         if self.new_customers:
-            tx.execute(insert(customers).on_conflict_do_nothing(), self.new_customers)
+            rows = sorted(self.new_customers, key=lambda row: str(row["id"]))
+            tx.execute(insert(customers).on_conflict_do_nothing(), rows)
         if self.confirmed:
             # Not changed in place: where somebody else is known by it meanwhile, the insert notices
-            tx.execute(delete(identities).where(_WHOSE.in_(self.confirmed)))
+            tx.execute(delete(identities).where(_WHOSE.in_(sorted(self.confirmed))))
         if self.new_identities:
-            rows = [{**_row(whose), "confidence": sure.value} for whose, sure in self.new_identities.items()]
+            rows = [{**_row(whose), "confidence": sure.value} for whose, sure in sorted(self.new_identities.items())]
             added = insert(identities).on_conflict_do_nothing().returning(identities.c.customer_id)
             if len(tx.execute(added, rows).all()) < len(rows):
                 raise LostRace
@@ -311,6 +313,7 @@ def merge(store: Store, tx: Transaction, one: str, other: str) -> tuple[str, str
     kept = {
         "name": keep.name or lose.name,
         "language": keep.language or lose.language,
+        "time_zone": keep.time_zone or lose.time_zone,
         "opted_out_at": wish.opted_out_at,
         "opted_at": wish.opted_at,
     }

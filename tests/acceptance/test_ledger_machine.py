@@ -75,9 +75,12 @@ class History(RuleBasedStateMachine):
         self.stack = ExitStack()
         self.office: Office = self.stack.enter_context(office_of(crm))
         self.patch = self.stack.enter_context(pytest.MonkeyPatch.context())
-        object.__setattr__(self.office.runtime, "stopwatch", lambda: self.office.now.timestamp())
+        object.__setattr__(self.office.runtime, "stopwatch", self._seconds)
         self.number = 0
         self.told: dict[str, list[dict[str, Any]]] = {}
+
+    def _seconds(self) -> float:
+        return self.office.now.timestamp()
 
     # What customers do
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import dramatiq
@@ -99,6 +100,18 @@ def test_a_lane_is_rung_for_again_only_after_it_was_taken_up(doorbell: BrokerDoo
         doorbell.taken_up("inbox:a")
         doorbell.ring(["inbox:a", "inbox:b"])
     assert broker.rung == ["inbox:a", "inbox:b", "inbox:a"]
+
+
+def test_a_ring_is_taken_for_lost_as_soon_as_a_claim_ends(broker: SlowBroker) -> None:
+    broker.answers.set()
+    with closing(Store("sqlite://", SystemClock())) as store:
+        metadata.create_all(store.engine)
+        doorbell = BrokerDoorbell(broker, store, lease=timedelta(milliseconds=1))
+        with ringing(doorbell):
+            while len(broker.rung) < 2:  # nobody takes it up
+                doorbell.ring(["inbox:a"])
+                time.sleep(0.01)
+    assert set(broker.rung) == {"inbox:a"}
 
 
 def test_a_ring_that_fails_does_not_end_the_others(doorbell: BrokerDoorbell, broker: SlowBroker) -> None:

@@ -100,4 +100,4 @@ class Claims(RuleBasedStateMachine):
 
 
 test_a_row_has_one_holder_at_a_time = Claims.TestCase
-test_a_row_has_one_holder_at_a_time.settings = settings(max_examples=20, stateful_step_count=30)
+test_a_row_has_one_holder_at_a_time.settings = settings(max_examples=20, stateful_step_count=25)
