@@ -195,14 +195,15 @@ def test_a_worker_that_passed_over_a_locked_ring_is_woken_once_it_is_free(
     eventually(lambda: waiting(store))
     work = Work()
     work.let_go(1)
-    with worker(postgres_url, work.of("one")), store.engine.begin() as other:
-        other.execute(select(rings).with_for_update())
-        eventually(lambda: of_workers(store, "pid"))
-        doorbell.ring(["inbox:pbx"])  # waits for the lock; the ring that waits is not new
-        time.sleep(A_WHILE_S)
-        assert not work.done
-        other.commit()
-        eventually(lambda: work.done, within=postgres.LOOK_EVERY_S / 2)
+    with store.engine.begin() as other:
+        other.execute(select(rings).with_for_update())  # before there is a worker that could be first
+        with worker(postgres_url, work.of("one")):
+            eventually(lambda: of_workers(store, "pid"))
+            doorbell.ring(["inbox:pbx"])  # waits for the lock; the ring that waits is not new
+            time.sleep(A_WHILE_S)
+            assert not work.done
+            other.commit()
+            eventually(lambda: work.done, within=postgres.LOOK_EVERY_S / 2)
 
 
 def test_what_a_worker_took_up_and_did_not_come_to_goes_to_another(
