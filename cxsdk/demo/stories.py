@@ -14,7 +14,7 @@ from cxsdk.demo.people import SampleCustomer
 from cxsdk.demo.purchases import Purchase
 
 #: How many stories there are for a purchase, on average.
-STORIES = 1.34
+STORIES = 1.32
 #: How long before and after the purchase a story may begin, in days.
 BEFORE, AFTER = 3, 9
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 
 from cxsdk.domain.facts import BusinessEvent, EventKind
 from cxsdk.domain.ids import stable_id
@@ -14,6 +14,7 @@ from cxsdk.domain.rules import SurveyRule
 from cxsdk.domain.survey import InvitationState
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
+from cxsdk.store.among import among
 from cxsdk.store.customers import Contact
 from cxsdk.store.tables import events
 from cxsdk.store.work import insert_for, schedule, schedule_all, unschedule
@@ -43,7 +44,7 @@ def fold_events(runtime: Runtime, tx: Transaction, account: str, facts: Sequence
     return [known[id] for id in ids]
 
 
-_OWNERS = select(events.c.id, events.c.customer_id).where(events.c.id.in_(bindparam("ids", expanding=True)))
+_OWNERS = select(events.c.id, events.c.customer_id).where(among(events.c.id, "ids"))
 
 
 def _insert(runtime: Runtime, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:

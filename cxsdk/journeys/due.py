@@ -40,11 +40,9 @@ def look_at(runtime: Runtime, lane: str, look: Look) -> None:
 
 def _together(runtime: Runtime, rows: Sequence[Row[Any]], look: Look) -> None:
     with runtime.store.write() as tx:
-        ours = still_ours(runtime.store, tx, due, [Claim(row.id, row.fence) for row in rows])
-        mine = [row for row in rows if row.id in ours]
-        finish_due(tx, [Claim(row.id, row.fence) for row in mine])
-        if mine:
-            look(runtime, tx, [row.key for row in mine])
+        ours = finish_due(runtime.store, tx, [Claim(row.id, row.fence) for row in rows])
+        if ours:
+            look(runtime, tx, [row.key for row in rows if row.id in ours])
 
 
 def _alone(runtime: Runtime, row: Row[Any], look: Look) -> None:

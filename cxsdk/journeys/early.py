@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, delete
 from cxsdk.domain.facts import Delivery, TaskChange
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction
+from cxsdk.store.among import among
 from cxsdk.store.tables import early_facts
 from cxsdk.store.work import insert_for
 
@@ -34,7 +35,7 @@ _TAKE = (
     .where(
         early_facts.c.account == bindparam("account"),
         early_facts.c.kind == bindparam("kind"),
-        early_facts.c.ref.in_(bindparam("refs", expanding=True)),
+        among(early_facts.c.ref, "refs"),
     )
     .returning(early_facts.c.fact)
 )

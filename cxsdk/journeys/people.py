@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, and_, select, update
 
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
@@ -13,6 +13,7 @@ from cxsdk.errors import PluginBug, Rejected
 from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
+from cxsdk.store.among import among
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind, Owed
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING
@@ -172,7 +173,7 @@ def _suggested_agents(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> 
 
 
 _AWAITING = select(outbox_table.c.customer_id, outbox_table.c.body).where(
-    outbox_table.c.customer_id.in_(bindparam("ids", expanding=True)),
+    among(outbox_table.c.customer_id, "ids"),
     outbox_table.c.kind == OutKind.ENTRY.value,
     outbox_table.c.state == WAITING,
 )

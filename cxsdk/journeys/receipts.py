@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import Row, update
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from cxsdk.domain.outward import Outcome, Receipt
@@ -24,6 +24,7 @@ from cxsdk.journeys import reasons
 from cxsdk.journeys.desk import Desk
 from cxsdk.observe import logger
 from cxsdk.store import Transaction, accounts, customers
+from cxsdk.store.among import among
 from cxsdk.store.customers import LostRace
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind
@@ -131,7 +132,7 @@ def _wanted_more(tx: Transaction, ids: Sequence[int]) -> None:
 
 _WANTED_MORE = (
     update(table)
-    .where(table.c.id.in_(bindparam("ids", expanding=True)), table.c.wanted > table.c.written)
+    .where(among(table.c.id, "ids"), table.c.wanted > table.c.written)
     .values(state=OWED, next_at=table.c.created_at)
     .returning(table.c.lane)
 )
@@ -152,7 +153,7 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
     if isinstance(answer, OutcomeUnknown):
         return _in_doubt(desk, tx, row, reason, now)
     logger("cxsdk.outward").error("plugin_failed", account=desk.account, kind=row.kind, error=repr(answer))
-    return _tried(desk, tx, row, reason_of(repr(answer)), now)
+    return _tried(desk, tx, row, reasons.bug_in(answer), now)
 
 
 def _by_receipt(desk: Desk, tx: Transaction, row: Row[Any], receipt: Receipt, now: datetime) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, select, update
 
 from cxsdk.domain.case import CaseState, PromiseKind
+from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
 from cxsdk.store.tables import cases, promises, tasks
 from cxsdk.store.work import insert_for
@@ -70,8 +71,8 @@ def unkept(tx: Transaction, customer_ids: Iterable[str], kinds: Iterable[Promise
 _UNKEPT = (
     select(promises)
     .where(
-        promises.c.customer_id.in_(bindparam("ids", expanding=True)),
-        promises.c.kind.in_(bindparam("kinds", expanding=True)),
+        among(promises.c.customer_id, "ids"),
+        among(promises.c.kind, "kinds"),
         promises.c.kept_at.is_(None),
     )
     .order_by(promises.c.made_at)

@@ -11,6 +11,7 @@ from sqlalchemy import Row, Select, Table, and_, bindparam, delete, func, select
 
 from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
+from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction, owes
 from cxsdk.store.tables import (
     CANCELLED,
@@ -38,19 +39,17 @@ OWNED: tuple[Table, ...] = (
 
 
 # Built once: these are asked for every batch, and building a statement takes as long as running it.
-_IDS: Any = bindparam("ids", expanding=True)
-_BY_IDS = select(customers).where(customers.c.id.in_(_IDS)).order_by(customers.c.id)
+_BY_IDS = select(customers).where(among(customers.c.id, "ids")).order_by(customers.c.id)
 _LOCKED = _BY_IDS.with_for_update(key_share=True)
 _IDENTITIES = (
     select(identities)
-    .where(identities.c.customer_id.in_(_IDS))
+    .where(among(identities.c.customer_id, "ids"))
     .order_by(identities.c.confidence, identities.c.kind, identities.c.value)
 )
 _HOLDERS = select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
-    # SQLite searches by single columns; by pairs of values it would look through all identities
-    identities.c.kind.in_(bindparam("kinds", expanding=True)),
-    identities.c.value.in_(bindparam("values", expanding=True)),
-    tuple_(identities.c.kind, identities.c.value).in_(bindparam("keys", expanding=True)),
+    # By single columns: by pairs of values SQLite would look through all identities. A few too many do no harm
+    among(identities.c.kind, "kinds"),
+    among(identities.c.value, "values"),
 )
 
 
@@ -103,7 +102,7 @@ class _Book:
     def of(cls, tx: Transaction, contacts: Sequence[Contact]) -> _Book:
         book = cls()
         keys = sorted({(i.kind, i.value) for contact in contacts for i in contact.identities})
-        asked = {"keys": keys, "kinds": sorted({kind for kind, _ in keys}), "values": [value for _, value in keys]}
+        asked = {"kinds": sorted({kind for kind, _ in keys}), "values": [value for _, value in keys]}
         for kind, value, customer_id, confidence in tx.execute(_HOLDERS, asked):
             book.holders.setdefault((kind, value), {})[customer_id] = Confidence(confidence)
         return book
@@ -357,7 +356,7 @@ def by_persons(tx: Transaction, person_ids: Iterable[str]) -> dict[str, str]:
 
 _BY_PERSONS = (
     select(customers.c.person_id, customers.c.id)
-    .where(customers.c.person_id.in_(bindparam("person_ids", expanding=True)), customers.c.merged_into.is_(None))
+    .where(among(customers.c.person_id, "person_ids"), customers.c.merged_into.is_(None))
     .order_by(customers.c.created_at.desc())
 )
 
@@ -378,7 +377,7 @@ def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:
 
 _RELEASE = (
     update(outbox)
-    .where(outbox.c.customer_id.in_(_IDS), outbox.c.state == WAITING)
+    .where(among(outbox.c.customer_id, "ids"), outbox.c.state == WAITING)
     .values(state=OWED)
     .returning(outbox.c.lane)
 )

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, func, select
 
+from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
 from cxsdk.store.tables import decisions
 from cxsdk.store.work import insert_for
@@ -47,9 +48,7 @@ def _last(tx: Transaction, subjects: set[str]) -> dict[str, tuple[str, str]]:
 
 
 _NEWEST = (
-    select(func.max(decisions.c.id))
-    .where(decisions.c.subject_id.in_(bindparam("subjects", expanding=True)))
-    .group_by(decisions.c.subject_id)
+    select(func.max(decisions.c.id)).where(among(decisions.c.subject_id, "subjects")).group_by(decisions.c.subject_id)
 )
 _LAST = select(decisions.c.subject_id, decisions.c.verdict, decisions.c.reason).where(decisions.c.id.in_(_NEWEST))
 

@@ -26,6 +26,9 @@ from cxsdk.store.types import UtcDateTime
 #: How long a writer waits for another process's write lock on SQLite, in seconds.
 BUSY_TIMEOUT_S = 10
 
+#: How much of a SQLite file each connection may keep in memory, in KiB; SQLite's own 2 MB hold little of a busy one.
+CACHE_KIB = 65_536
+
 #: A connection inside one transaction; every query of the store takes one.
 Transaction = Connection
 
@@ -148,7 +151,7 @@ def _checked(url: str) -> URL:
         raise ConfigurationError(
             "is not a database that cxsdk knows.",
             path="CX.database",
-            cure="Write sqlite:///file.db or postgresql+psycopg://user:password@host/name.",
+            cure="Write sqlite:///file.db or postgresql://user:password@host/name.",
             code="database_url_invalid",
         )
     return parsed.set(drivername="postgresql+psycopg") if parsed.drivername == "postgresql" else parsed
@@ -195,6 +198,8 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        connection.execute("PRAGMA temp_store = MEMORY")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select, update
 
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.interaction import Interaction, InteractionFact, Kind, fold
+from cxsdk.store.among import among
 from cxsdk.store.engine import Dialect, Store, Transaction
 from cxsdk.store.tables import interactions
 from cxsdk.store.work import insert_for
@@ -41,7 +42,7 @@ def load(store: Store, tx: Transaction, ids: Sequence[str], default: Kind) -> di
 
 @cache
 def _load(sql: Dialect) -> Any:
-    mine = interactions.c.id.in_(bindparam("ids", expanding=True))
+    mine = among(interactions.c.id, "ids")
     return sql.locked(select(interactions).where(mine).order_by(interactions.c.id))
 
 

@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Row, bindparam, or_, select, update
 
 from cxsdk.domain.survey import InvitationState
+from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
 from cxsdk.store.tables import CANCELLED, DEAD, cases, invitations, outbox, responses
 from cxsdk.store.work import insert_for
 
 #: States in which it is still open whether a question is asked.
 PENDING = (InvitationState.SCHEDULED, InvitationState.HELD)
-_IDS: Any = bindparam("ids", expanding=True)
-_BY_IDS = select(invitations).where(invitations.c.id.in_(_IDS))
+_BY_IDS = select(invitations).where(among(invitations.c.id, "ids"))
 #: States that do not count towards a budget: nothing reached the customer.
 NOT_ASKED = (InvitationState.SKIPPED, InvitationState.FAILED)
 
@@ -67,7 +67,7 @@ def by_tokens(tx: Transaction, tokens: Iterable[str]) -> dict[str, Row[Any]]:
     return {row.token: row for row in tx.execute(_BY_TOKENS, {"tokens": list(tokens)})}
 
 
-_BY_TOKENS = select(invitations).where(invitations.c.token.in_(bindparam("tokens", expanding=True)))
+_BY_TOKENS = select(invitations).where(among(invitations.c.token, "tokens"))
 
 
 def pending(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
@@ -92,7 +92,7 @@ def asked(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict
 
 
 _ASKED = select(invitations.c.customer_id, invitations.c.kind, invitations.c.decided_at).where(
-    invitations.c.customer_id.in_(_IDS),
+    among(invitations.c.customer_id, "ids"),
     invitations.c.decided_at > bindparam("since"),
     # What may have arrived counts as asked
     or_(invitations.c.state.not_in(NOT_ASKED), invitations.c.reason == "outcome_unknown"),
@@ -109,7 +109,7 @@ def automatic_messages(tx: Transaction, customer_ids: Iterable[str], since: date
 
 
 _AUTOMATIC = select(outbox.c.customer_id, outbox.c.created_at).where(
-    outbox.c.customer_id.in_(_IDS),
+    among(outbox.c.customer_id, "ids"),
     outbox.c.kind == "message",
     outbox.c.automatic,
     outbox.c.created_at > bindparam("since"),
@@ -122,7 +122,7 @@ def with_active_case(tx: Transaction, customer_ids: Iterable[str]) -> set[str]:
     return set(tx.scalars(_WITH_ACTIVE_CASE, {"ids": list(customer_ids)}))
 
 
-_WITH_ACTIVE_CASE = select(cases.c.customer_id).where(cases.c.customer_id.in_(_IDS), cases.c.state != "closed")
+_WITH_ACTIVE_CASE = select(cases.c.customer_id).where(among(cases.c.customer_id, "ids"), cases.c.state != "closed")
 
 
 def responses_to(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -130,7 +130,7 @@ def responses_to(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
     return {row.invitation_id: row for row in tx.execute(_RESPONSES_TO, {"ids": list(ids)})}
 
 
-_RESPONSES_TO = select(responses).where(responses.c.invitation_id.in_(_IDS))
+_RESPONSES_TO = select(responses).where(among(responses.c.invitation_id, "ids"))
 
 
 def save_responses(store: Store, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

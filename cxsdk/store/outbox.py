@@ -9,8 +9,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, or_, select, update
+from sqlalchemy import Row, case, or_, select, update
 
+from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
 from cxsdk.store.work import insert_for
@@ -101,7 +102,7 @@ def mark(store: Store, tx: Transaction, ids: Sequence[int]) -> None:
 
 @cache
 def _mark(sql: Dialect) -> Any:
-    return update(outbox).where(outbox.c.id.in_(bindparam("ids", expanding=True))).values(marked_at=sql.at("now"))
+    return update(outbox).where(among(outbox.c.id, "ids")).values(marked_at=sql.at("now"))
 
 
 def already(tx: Transaction, account: str, kind: OutKind, keys: Iterable[str]) -> set[str]:
@@ -122,10 +123,10 @@ def messages(
 
 _MESSAGES = select(outbox.c.key, outbox.c.customer_id).where(
     outbox.c.kind == OutKind.MESSAGE.value,
-    outbox.c.key.in_(bindparam("keys", expanding=True)),
+    among(outbox.c.key, "keys"),
     or_(
-        outbox.c.account.in_(bindparam("accounts", expanding=True)),
-        outbox.c.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        among(outbox.c.account, "accounts"),
+        among(outbox.c.customer_id, "customer_ids"),
     ),
 )
 

@@ -329,6 +329,7 @@ tasks = Table(
     Column("revision", Integer, nullable=False),
     Index(None, "case_id"),
     Index(None, "customer_id"),
+    Index(None, "promise_id"),
 )
 
 #: Facts that came before what they speak of: a delivery before its message's receipt, a change before its task's.

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Row, Table, and_, bindparam, delete, func, or_, select, tuple_, union, union_all, update
+from sqlalchemy import Integer, Row, Table, and_, bindparam, delete, exists, func, or_, select, union, union_all, update
 
+from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
 from cxsdk.store.tables import DEAD, OWED, UNKNOWN, due, inbox, outbox, rings
 from cxsdk.store.types import UtcDateTime
@@ -66,18 +67,16 @@ def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Cla
 
     Ask this first in the transaction that writes results back, and write only what is still ours.
     """
-    held = [(c.id, c.fence) for c in claims]
+    held = {(c.id, c.fence) for c in claims}
     if not held:
         return set()
-    return set(tx.scalars(_still_ours(store.dialect, table), {"held": held, "ids": [id for id, _ in held]}))
+    rows = tx.execute(_still_ours(store.dialect, table), {"ids": sorted(id for id, _ in held)})
+    return {row.id for row in rows if (row.id, row.fence) in held}
 
 
 @cache
 def _still_ours(sql: Dialect, table: Table) -> Any:
-    held = tuple_(table.c.id, table.c.fence).in_(bindparam("held", expanding=True))
-    # SQLite finds rows by id, but by pairs of values it would look through the whole table
-    ours = select(table.c.id).where(table.c.id.in_(bindparam("ids", expanding=True)), held)
-    return sql.locked(ours.order_by(table.c.id))
+    return sql.locked(select(table.c.id, table.c.fence).where(among(table.c.id, "ids")).order_by(table.c.id))
 
 
 def settle(tx: Transaction, table: Table, results: Sequence[Mapping[str, Any]]) -> None:
@@ -101,7 +100,7 @@ def settle_all(tx: Transaction, table: Table, ids: Iterable[int], **values: Any)
 @cache
 def _settle_all(table: Table, names: tuple[str, ...]) -> Any:
     columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-    return update(table).where(table.c.id.in_(bindparam("ids", expanding=True))).values(columns)
+    return update(table).where(among(table.c.id, "ids")).values(columns)
 
 
 def schedule(tx: Transaction, store: Store, lane: str, key: str, at: datetime) -> None:
@@ -131,15 +130,15 @@ def unschedule(tx: Transaction, lane: str, key: str) -> None:
     tx.execute(delete(due).where(due.c.lane == lane, due.c.key == key))
 
 
-def finish_due(tx: Transaction, claims: Sequence[Claim]) -> None:
-    """Removes due rows that were looked at, unless they were scheduled anew meanwhile."""
-    if claims:
-        tx.execute(_FINISH_DUE, {"held": [(c.id, c.fence) for c in claims], "ids": [c.id for c in claims]})
+def finish_due(store: Store, tx: Transaction, claims: Iterable[Claim]) -> set[int]:
+    """Removes those due rows that are ``still_ours``, for they are looked at in this transaction; tells their ids."""
+    ours = still_ours(store, tx, due, claims)
+    if ours:
+        tx.execute(_FINISH_DUE, {"ids": ours})
+    return ours
 
 
-_FINISH_DUE = delete(due).where(
-    due.c.id.in_(bindparam("ids", expanding=True)), tuple_(due.c.id, due.c.fence).in_(bindparam("held", expanding=True))
-)
+_FINISH_DUE = delete(due).where(among(due.c.id, "ids"))
 
 
 def is_owed(store: Store, tx: Transaction, table: Table, lane: str) -> bool:
@@ -163,9 +162,17 @@ def owed_lanes(store: Store, tx: Transaction) -> list[str]:
 
 @cache
 def _owed_lanes(sql: Dialect) -> Any:
-    due_now = [table.c.next_at <= sql.at("now") for table in OWED_TABLES]
-    lanes = zip(OWED_TABLES, due_now, strict=True)
-    return union_all(*(select(table.c.lane).where(table.c.state == OWED, is_due).distinct() for table, is_due in lanes))
+    return union_all(*(_owed_lanes_of(sql, table) for table in OWED_TABLES))
+
+
+def _owed_lanes_of(sql: Dialect, table: Table) -> Any:
+    # From lane to lane in the index: a DISTINCT would go through every row that waits, and millions may
+    owed = select(func.min(table.c.lane).label("lane")).where(table.c.state == OWED)
+    lanes = owed.cte(f"{table.name}_lanes", recursive=True)
+    following = owed.where(table.c.lane > lanes.c.lane).scalar_subquery()
+    lanes = lanes.union_all(select(following).where(lanes.c.lane.is_not(None)))
+    is_due = exists().where(table.c.lane == lanes.c.lane, table.c.state == OWED, table.c.next_at <= sql.at("now"))
+    return select(lanes.c.lane).where(is_due)
 
 
 def next_due(tx: Transaction) -> datetime | None:

@@ -9,20 +9,23 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import requests
+from sqlalchemy import Connection, Engine, event
 
 from cxsdk.demo.ledger import Way
 from cxsdk.demo.purchases import Purchase, first_customers, load_purchases
 from cxsdk.demo.report import Report
 from cxsdk.demo.stage import Stage, staged
 from cxsdk.demo.tally import count_contacts, number_of
+from cxsdk.store.tables import metadata
 
 KEYS = {
     "received", "logged", "doubled", "lost", "surveys_due", "sent", "held", "skipped", "answered", "nps", "nps_low",
@@ -36,10 +39,39 @@ def some_purchases() -> list[Purchase]:
     return [purchase for purchase in first_customers(load_purchases(), 60) if purchase.day < date(1997, 3, 1)]
 
 
+#: Tables that stay small, whatever happens.
+SMALL = {"accounts", "tokens", "alembic_version"}
+
+
+class Plans:
+    """How SQLite goes about what workers and web ask it: the report and the replay itself are in the main thread."""
+
+    def __init__(self) -> None:
+        self.by_statement: dict[str, list[str]] = {}
+
+    def __enter__(self) -> Self:
+        event.listen(Engine, "before_cursor_execute", self._explain)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event.remove(Engine, "before_cursor_execute", self._explain)
+
+    def _explain(
+        self, connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        reads = statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
+        if reads and statement not in self.by_statement and threading.current_thread() is not threading.main_thread():
+            values = parameters[0] if many else parameters
+            with closing(connection.connection.cursor()) as asking:
+                asking.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+                self.by_statement[statement] = [row[3] for row in asking.fetchall()]
+
+
 class Played:
     """A replay that is over, and what its counts were."""
 
-    def __init__(self, folder: Path, stage: Stage, report: Report) -> None:
+    def __init__(self, folder: Path, stage: Stage, report: Report, plans: Plans) -> None:
+        self.plans = plans
         self.folder = folder
         self.stage = stage
         self.report = report
@@ -49,8 +81,8 @@ class Played:
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     folder = tmp_path_factory.mktemp("demo")
-    with staged(folder, some_purchases(), seed=1) as stage:
-        yield Played(folder, stage, stage.play(io.StringIO()))
+    with Plans() as plans, staged(folder, some_purchases(), seed=1) as stage:
+        yield Played(folder, stage, stage.play(io.StringIO()), plans)
 
 
 def test_nothing_is_lost_and_nothing_doubled(played: Played) -> None:
@@ -59,6 +91,18 @@ def test_nothing_is_lost_and_nothing_doubled(played: Played) -> None:
         count = played.report.contacts[way]
         assert count.received > 20
         assert (count.logged, count.doubled, count.lost) == (count.received, 0, 0)
+
+
+def test_nothing_that_workers_and_web_ask_goes_through_a_whole_table(played: Played) -> None:
+    plans = played.plans.by_statement
+    scanned = [
+        (match[1], statement)
+        for statement, plan in plans.items()
+        for step in plan
+        if (match := re.fullmatch(r"SCAN (\w+)(?: USING .*)?", step)) and match[1] in set(metadata.tables) - SMALL
+    ]
+    assert len(plans) > 40
+    assert scanned == []
 
 
 def test_every_contact_lies_on_a_card_of_the_customer_whose_it_is(played: Played) -> None:

@@ -270,7 +270,7 @@ def take_looks(store: Store) -> list[Claim]:
 
 def finish(store: Store, claims: Sequence[Claim]) -> None:
     with store.write() as tx:
-        finish_due(tx, claims)
+        finish_due(store, tx, claims)
 
 
 def test_what_was_looked_at_is_gone(stores: list[Store]) -> None:

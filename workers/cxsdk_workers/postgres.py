@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cxsdk.domain.clock import SystemClock
 from cxsdk.observe.crashing import calling
 from cxsdk.store import Store
+from cxsdk.store.among import among
 from cxsdk.store.tables import rings
 
 #: Wakes every worker, once the transaction it stands in is committed.
@@ -154,7 +155,7 @@ def _statements() -> tuple[Any, Any]:
         .prefix_with("MATERIALIZED")
     )
     taken = update(rings).where(rings.c.lane.in_(select(waiting.c.lane))).values(rung_at=None).returning(rings.c.lane)
-    again = update(rings).where(rings.c.lane.in_(bindparam("lanes", expanding=True)))
+    again = update(rings).where(among(rings.c.lane, "lanes"))
     return taken, again.values(rung_at=func.coalesce(rings.c.rung_at, func.now()))
 
 
