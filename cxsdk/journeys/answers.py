@@ -69,6 +69,12 @@ class _Told:
         self._parts.setdefault(fact.key, fact.model_dump(mode="json"))
 
     @property
+    def news(self) -> Answer:
+        """What the new parts say."""
+        known = _parts(self.before)
+        return _folded([part for part in self.parts if part["key"] not in known])
+
+    @property
     def parts(self) -> list[dict[str, Any]]:
         """The parts in the order in which they were given."""
         return sorted(self._parts.values(), key=lambda part: (datetime.fromisoformat(part["at"]), part["key"]))
@@ -115,7 +121,7 @@ def _row(runtime: Runtime, tx: Transaction, told: _Told, answer: Answer) -> dict
         "parts": parts,
         "at": datetime.fromisoformat(parts[0]["at"]),
         "revision": (told.before.revision if told.before else 0) + 1,
-        "case_id": _follow_up(runtime, tx, told.invitation, told.survey, answer, told.before),
+        "case_id": _follow_up(runtime, tx, told, answer),
     }
 
 
@@ -130,21 +136,24 @@ def _folded(parts: Sequence[Mapping[str, Any]]) -> Answer:
     return Answer(answers, contact)
 
 
-def _follow_up(
-    runtime: Runtime, tx: Transaction, invitation: Row[Any], survey: Survey, answer: Answer, before: Any
-) -> str | None:
+def _follow_up(runtime: Runtime, tx: Transaction, told: _Told, answer: Answer) -> str | None:
     """What the answer does to cases; returns the case that it belongs to."""
-    if invitation.kind == CLOSING_KIND:
-        cases.closing_answered(runtime, tx, invitation, answer)
+    if told.invitation.kind == CLOSING_KIND:
+        cases.closing_answered(runtime, tx, told.invitation, answer)
         return None
+    case_id = told.before.case_id if told.before else None
+    if case_id is not None or _needs_somebody(told.survey, answer):
+        again = _needs_somebody(told.survey, told.news)
+        return cases.unhappy(runtime, tx, told.invitation, told.survey, answer, case_id, again=again)
+    return None
+
+
+def _needs_somebody(survey: Survey, answer: Answer) -> bool:
     asked = survey.score_question
     score = answer.answers.get(asked.id) if asked is not None else None
     scale = asked.scale if asked is not None else None
     is_unhappy = scale is not None and isinstance(score, int) and scale.category(score) is Category.UNHAPPY
-    case_id = before.case_id if before else None
-    if case_id is not None or is_unhappy or answer.contact is not None:
-        return cases.unhappy(runtime, tx, invitation, survey, answer, case_id)
-    return None
+    return is_unhappy or answer.contact is not None
 
 
 def _take_phone(runtime: Runtime, tx: Transaction, customer_id: str, contact: ContactRequest | None) -> None:

@@ -29,21 +29,26 @@ PROMISE_LANE, CASE_LANE = "due:promise", "due:case"
 
 
 def unhappy(
-    runtime: Runtime, tx: Transaction, invitation: Row[Any], survey: Survey, answer: Answer, case_id: str | None
-) -> str:
-    """Opens a case for an answer, joins the one that is open, or updates the case that the answer belongs to."""
+    runtime: Runtime, tx: Transaction, invitation: Row[Any], survey: Survey, answer: Answer, case_id: str | None,
+    *, again: bool,
+) -> str:  # fmt: skip
+    """Opens a case for an answer, joins the one that is open, or updates the case that the answer belongs to.
+
+    ``again``: what is new of the answer is unhappy, or a wish to be contacted.
+    """
     briefed = _Briefed(invitation, survey, answer)
     known = cases.get(tx, case_id) if case_id else None
-    if known is not None:
-        _contact_wanted(runtime, tx, known, briefed)
-        _update_task(runtime, tx, known, briefed)
-        return str(known.id)
-    active = cases.active(tx, invitation.customer_id)
-    if active is None:
+    is_over = known is None or known.state == CaseState.CLOSED
+    case = cases.active(tx, invitation.customer_id) or known if is_over else known
+    if case is None:
         return _open(runtime, tx, briefed)
-    step(runtime, tx, active, CaseEvent.JOINED, runtime.clock.now(), briefed)
-    _contact_wanted(runtime, tx, active, briefed)
-    return str(active.id)
+    if case_id is None or again:
+        event = CaseEvent.RENEWED if case.id == case_id else CaseEvent.JOINED
+        step(runtime, tx, case, event, runtime.clock.now(), briefed)
+    else:
+        _update_task(runtime, tx, case, briefed)
+    _contact_wanted(runtime, tx, case, briefed)
+    return str(case.id)
 
 
 @dataclass(frozen=True)

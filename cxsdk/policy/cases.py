@@ -2,8 +2,8 @@
 
 Events come late, twice and out of order. What a table entry does not say changes nothing, so that a late "contacted"
 does not undo "solved". Three things are the caller's: a task or a closing answer speaks of its own round (pass the task
-that is open now, and the answer to the last closing survey); what another unhappy answer brings later is still the same
-answer; and a request to be contacted starts a contact promise where none runs, whatever the state.
+that is open now, and the answer to the last closing survey); what another unhappy answer brings later is RENEWED; and a
+request to be contacted starts a contact promise where none runs, whatever the state.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class CaseEvent(StrEnum):
     DENIED = "denied"  #: the customer says that it is not solved
     UNANSWERED = "unanswered"  #: no answer to the closing survey in time
     JOINED = "joined"  #: another unhappy answer of the same customer
+    RENEWED = "renewed"  #: its own answer goes on, unhappy still or with a wish to be contacted
 
 
 class Follow(StrEnum):
@@ -71,6 +72,10 @@ _MOVES: Mapping[tuple[CaseState, CaseEvent], Step] = {
     **{(state, CaseEvent.TASK_DONE): _SOLVED for state in _WORKING},
     **{(state, CaseEvent.JOINED): Step(state=state, follow=(Follow.UPDATE_TASK,)) for state in _WORKING},
     (CaseState.SOLVED, CaseEvent.JOINED): _UNHAPPY_AGAIN,
+    **{(state, CaseEvent.RENEWED): Step(state=state, follow=(Follow.UPDATE_TASK,)) for state in _WORKING},
+    # Whoever had the task has done it: without a new one nobody would hear of it.
+    (CaseState.SOLVED, CaseEvent.RENEWED): _UNHAPPY_AGAIN,
+    (CaseState.CLOSED, CaseEvent.RENEWED): _REOPENED,
     (CaseState.CLOSED, CaseEvent.JOINED): Step(state=CaseState.CLOSED, follow=(Follow.NEW_CASE,)),
     (CaseState.SOLVED, CaseEvent.CONFIRMED): Step(state=CaseState.CLOSED, follow=(Follow.RECORD_CONFIRMED,)),
     (CaseState.CLOSED, CaseEvent.CONFIRMED): Step(state=CaseState.CLOSED, follow=(Follow.RECORD_CONFIRMED,)),

@@ -56,6 +56,34 @@ def test_a_wish_to_be_contacted_opens_a_case_whatever_the_score(company: Company
     assert "asks for it" in task["title"]
 
 
+def test_who_asks_to_be_contacted_when_the_task_is_done_gets_another_one(unhappy: Company) -> None:
+    page = unhappy.letters.sent[-1].link
+    unhappy.finishes(unhappy.open_tasks()[0])
+    unhappy.answers(page, contact="on", phone="+12125550123", nonce="n2", step="more")
+    assert unhappy.case().state == "reopened"
+    [task] = unhappy.open_tasks()
+    assert "+12125550123" in task["text"]
+    assert {promise.kind for promise in unhappy.rows(promises) if promise.kept_at is None} == {"contact", "solve"}
+
+
+def test_who_asks_to_be_contacted_when_the_case_is_closed_opens_it_again(unhappy: Company) -> None:
+    page = unhappy.letters.sent[-1].link
+    unhappy.finishes(unhappy.open_tasks()[0])
+    unhappy.answers(q_solved="1", nonce="c1", step="full")
+    assert unhappy.case().state == "closed"
+    unhappy.answers(page, contact="on", phone="+12125550123", nonce="n2", step="more")
+    assert unhappy.case().state == "reopened"
+    assert len(unhappy.open_tasks()) == 1
+
+
+def test_a_comment_alone_when_the_task_is_done_is_no_new_task(unhappy: Company) -> None:
+    page = unhappy.letters.sent[-1].link
+    unhappy.finishes(unhappy.open_tasks()[0])
+    unhappy.answers(page, q_comment="too slow", nonce="n2", step="more")
+    assert unhappy.case().state == "solved"
+    assert unhappy.open_tasks() == []
+
+
 def test_a_second_unhappy_answer_joins_the_open_case(unhappy: Company) -> None:
     first = unhappy.case()
     unhappy.tell("BusinessEvent", kind="purchase", customer=[{"kind": "email", "value": "ann@example.com"}])
@@ -210,6 +238,40 @@ def test_a_missed_call_is_a_task_to_call_back_within_five_minutes(company: Compa
     assert "+12125550123" in task["title"]
     assert task["due"] == NOON + timedelta(minutes=5)
     assert company.rows(cases) == []
+
+
+def why(company: Company) -> list[tuple[str, str]]:
+    """What the ledger says of call backs."""
+    return [(row.verdict, row.text) for row in company.rows(decisions, rule="call_back")]
+
+
+def test_the_ledger_tells_of_the_task_for_a_missed_call(company: Company) -> None:
+    call = {"kind": "call", "direction": "inbound", "sender": {"kind": "phone", "value": "+12125550123"}}
+    company.tell("InteractionFact", state="missed", interaction="c1", **call)
+    made = ("create", "The call of 2026-01-05 12:00 UTC was missed: to be returned within 5 minutes.")
+    assert why(company) == [made]
+    company.tell("InteractionFact", comment="Rang twice", interaction="c1", **call)
+    assert why(company) == [made]
+    company.tell("InteractionFact", state="missed", interaction="c2", **call)
+    assert why(company) == [made, ("skip", "No task: a call back is owed already.")]
+
+
+@pytest.mark.parametrize(("age", "tasks"), [(timedelta(hours=24), 1), (timedelta(hours=24, seconds=1), 0)])
+def test_a_call_that_is_told_of_a_day_late_is_not_returned_and_the_ledger_says_why(
+    company: Company, age: timedelta, tasks: int
+) -> None:
+    caller = {"kind": "phone", "value": "+12125550123"}
+    call = {"interaction": "c1", "kind": "call", "direction": "inbound", "state": "missed", "sender": caller}
+    company.tell("InteractionFact", at=(NOON - age).isoformat(), **call)
+    assert len(company.open_tasks()) == tasks
+    assert len(list(company.crm.entries())) == 1
+    assert (("skip", "No task: the call was 1 day old.") in why(company)) is not bool(tasks)
+
+
+def test_the_ledger_says_why_who_withheld_the_number_is_not_called_back(company: Company) -> None:
+    company.tell("InteractionFact", interaction="c1", kind="call", direction="inbound", state="missed")
+    assert why(company) == [("skip", "No task: the caller withheld the number.")]
+    assert company.open_tasks() == []
 
 
 def test_a_call_back_keeps_the_promise_and_finishes_the_task(company: Company) -> None:

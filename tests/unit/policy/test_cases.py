@@ -69,6 +69,12 @@ def test_an_unhappy_answer_after_the_end_opens_a_case_of_its_own() -> None:
     assert after(S.CLOSED, E.JOINED).follow == (F.NEW_CASE,)
 
 
+@pytest.mark.parametrize("state", [S.SOLVED, S.CLOSED])
+def test_an_answer_that_goes_on_when_its_task_is_done_gets_a_new_task(state: CaseState) -> None:
+    assert F.NEW_TASK in after(state, E.RENEWED).follow
+    assert after(state, E.RENEWED).state is S.REOPENED
+
+
 def test_a_closed_case_knows_whether_the_customer_agreed() -> None:
     assert after(S.SOLVED, E.CONFIRMED).follow == (F.RECORD_CONFIRMED,)
     assert after(S.SOLVED, E.UNANSWERED).follow == (F.RECORD_UNCONFIRMED,)
@@ -106,7 +112,7 @@ def test_contact_and_review_end_the_same_in_either_order(start: CaseState) -> No
 def test_an_event_that_is_repeated_is_harmless(state: CaseState, event: CaseEvent) -> None:
     once = after(state, event)
     twice = after(once.state, event)
-    if event is not E.JOINED or state is not S.SOLVED:  # a joined answer finds a new task, and tells it
+    if state.needs_work or event not in (E.JOINED, E.RENEWED):  # an answer finds the new task, and tells it
         assert twice.state is once.state
     assert set(twice.follow) <= HARMLESS_TWICE
 
