@@ -2,10 +2,14 @@
 PYTHON = python3
 BIN = .venv/bin
 READY = .venv/ready
+# Of a soak: seconds under load, and which troubles there are.
+DURATION ?= 60
+SEED ?= 1
+SOAK = $(BIN)/python -m tests.soak --duration $(DURATION) --seed $(SEED) $(ARGS)
 PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL = $(READY)
-.PHONY: demo test bench lint format imports types unit rest clean
+.PHONY: demo test crash soak bench lint format imports types unit rest clean
 
 # Replays a real shop's purchases, then serves the pages; make demo ARGS="--no-serve --json".
 demo: $(READY)
@@ -14,6 +18,14 @@ demo: $(READY)
 # Everything: all the steps below, with the servers they need, and one summary.
 test: $(READY)
 	$(BIN)/python -m tests.check
+
+# Kills a process at every crash point, in every act that leads there, on four pairs of database and broker.
+crash: $(READY)
+	CXSDK_TEST_CRASHES=all $(BIN)/python -m tests.servers $(PYTEST) tests/crash
+
+# Load while everything is killed, stopped or in a bad mood; then the same for the naive integration. A line of JSON each.
+soak: $(READY)
+	@$(SOAK); ours=$$?; $(SOAK) --naive && exit $$ours
 
 # One line of JSON for each figure, or for make bench FIGURE=name alone; ARGS=--write makes docs/performance.md.
 bench: $(READY)
