@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 from sqlalchemy import select
 
 from cxsdk.capabilities import CRM, Channel, Doorbell, Plugin, SurveyProvider
@@ -20,7 +20,7 @@ from cxsdk.domain.durations import Duration
 from cxsdk.domain.rules import FollowUp, Loyalty, PostPurchase, SurveyRule
 from cxsdk.domain.secret import Secret
 from cxsdk.domain.settings import Settings
-from cxsdk.domain.texts import check_overrides
+from cxsdk.domain.texts import LANGUAGES, check_overrides, language_of
 from cxsdk.domain.zones import TimeZone
 from cxsdk.errors import ConfigurationError
 from cxsdk.hooks import Hooks, named
@@ -87,6 +87,13 @@ class CX(Settings):
     #: longer; and how long a clock that is silent holds the sources that it reads.
     lease: Duration = LEASE
 
+    @field_validator("channels", "survey_providers", "surveys", "plugins", mode="before")
+    @classmethod
+    def _is_a_list(cls, given: Any, info: ValidationInfo) -> Any:
+        if isinstance(given, list | tuple):
+            return given
+        raise ValueError(f"must be a list: {info.field_name}=[…]")
+
     @field_validator("public_url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
@@ -121,6 +128,18 @@ class CX(Settings):
                 raise ConfigurationError(
                     f"The name {name!r} is cxsdk's own.", path="CX", cure='Choose another name="…".', code="name_taken"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _speaks_the_language(self) -> CX:
+        own = {language for languages in self.texts.values() for language in languages}
+        if language_of(self.language, "") == "" and self.language.lower() not in own:
+            raise ConfigurationError(
+                f"There are no texts in {self.language!r}.",
+                path="CX.language",
+                cure=f"Choose one of {', '.join(sorted(own | set(LANGUAGES)))}, or give texts of your own in it.",
+                code="language_unknown",
+            )
         return self
 
     @model_validator(mode="after")

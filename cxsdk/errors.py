@@ -18,10 +18,10 @@ The class says what to do; ``code`` is stable and listed in docs/errors.md; the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pydantic import ValidationError
 
@@ -38,6 +38,15 @@ class CxsdkError(Exception):
             self.code = code
 
 
+class Mistake(NamedTuple):
+    """One thing that is wrong with settings: pydantic's name of its kind, its place and words; and its own cure."""
+
+    kind: str
+    place: tuple[str, ...]
+    said: str
+    cure: str = ""
+
+
 class ConfigurationError(CxsdkError):
     """A setting is wrong. ``path`` names the field, ``cure`` says how to mend it; neither holds its value."""
 
@@ -51,21 +60,22 @@ class ConfigurationError(CxsdkError):
         super().__init__(f"{where}{message}" + (f" {cure}" if cure else ""), code=code)
 
     @classmethod
-    def from_validation(cls, model: str, error: ValidationError) -> ConfigurationError:
-        """Tells a pydantic ValidationError without the values that were given: one of them may be a secret."""
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-        first = problems[0]
-        path = ".".join([model, *(str(part) for part in first["loc"])])
-        more = "".join(
-            f" Also {'.'.join([model, *(str(part) for part in p['loc'])])}: {p['msg']}." for p in problems[1:]
-        )
-        code, cure = _SETTING_CURES.get(first["type"], ("setting_invalid", "Correct this setting."))
-        return cls(f"{first['msg']}.", path=path, cure=cure + more, code=code)
+    def from_mistakes(cls, model: str, mistakes: Sequence[Mistake]) -> ConfigurationError:
+        """Tells what is wrong with a model's settings: the first mistake with its cure, and where the others are."""
+        first, *others = mistakes
+        code, usual = _SETTING_CURES.get(first.kind, ("setting_invalid", "Correct this setting."))
+        more = "".join(f" Also {'.'.join([model, *one.place])}: {_ended(one.said)}" for one in others)
+        path = ".".join([model, *first.place])
+        return cls(_ended(first.said), path=path, cure=(first.cure or usual) + more, code=code)
+
+
+def _ended(said: str) -> str:
+    return said if said.endswith((".", "?")) else f"{said}."
 
 
 _SETTING_CURES = {
     "missing": ("setting_missing", "Give this setting."),
-    "extra_forbidden": ("setting_unknown", "Remove it, or check its spelling against the plugin's page."),
+    "extra_forbidden": ("setting_unknown", "Remove it."),
     "secret_plain": (
         "secret_plain",
         'Use Secret.env("NAME") or Secret.file("path"), so that no secret stands in code.',

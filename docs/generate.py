@@ -39,9 +39,10 @@ BUNDLED = (
 #: Errors whose words are another library's.
 OTHERS_WORDS = {
     "call_event_invalid": "A field of the event is missing or malformed; the error names it. Send it corrected.",
+    "hook_invalid": "A hook could never be called: the error says what is wrong with its name, arguments or kind.",
     "setting_invalid": "The value does not fit the setting; the error says why. Correct this setting.",
     "setting_missing": "A setting without a default was not given. Give it.",
-    "setting_unknown": "There is no such setting. Remove it, or check its spelling against the plugin's page.",
+    "setting_unknown": "There is no such setting. Did you mean the one that the error names?",
     "telegram_update_invalid": "An update has not the shape that Telegram documents. It is kept: report the field.",
     "updates_conflict": "Another program or a webhook takes the bot's updates. Stop it, or call `remove_webhook()`.",
 }

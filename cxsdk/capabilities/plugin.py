@@ -36,9 +36,16 @@ class Plugin(Settings, ABC):
 
     #: The account's name: the key of its rows and the last part of its URLs. Two accounts of one plugin need two.
     name: str = ""
-    #: How much of the provider may be used. A plugin sets what its provider documents, an integrator what their plan
-    #: allows.
+    #: How much of the provider may be used: ``[Limit(calls=100, per="10s")]``. A plugin sets what its provider
+    #: documents, an integrator what their plan allows; see [limits](#limit).
     limits: tuple[Limit, ...] = ()
+
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _limits_are_a_list(cls, limits: Any) -> Any:
+        if isinstance(limits, list | tuple):
+            return limits
+        raise ValueError('must be a list of limits: limits=[Limit(calls=100, per="10s")]')
 
     @model_validator(mode="before")
     @classmethod

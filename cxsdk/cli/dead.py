@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -13,13 +13,13 @@ import click
 
 from cxsdk.app import API_ACCOUNT, CX
 from cxsdk.cli import shown
-from cxsdk.cli.loading import app_argument, load_app
+from cxsdk.cli.loading import app_argument, load_app, make_ready, store_of
 from cxsdk.cli.moments import Since
 from cxsdk.errors import BadInput
 from cxsdk.journeys import dead_letters
 from cxsdk.journeys.dead_letters import Changed
 from cxsdk.journeys.runtime import Runtime
-from cxsdk.store import Store, Transaction, aside, schema
+from cxsdk.store import Transaction, aside
 from cxsdk.store.aside import AsideKind, Ref, Wanted
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Prints one JSON object a line.")
@@ -62,7 +62,7 @@ def list_rows(
 ) -> None:
     """Lists records that could not be understood, and outward work that failed or may have been done."""
     cx = load_app(app)
-    with _store(cx) as store, store.read() as tx:
+    with store_of(cx) as store, store.read() as tx:
         wanted = Wanted(account, frozenset(kinds), state, since)
         _check_account(cx, tx, account)
         rows = islice(aside.latest(tx, wanted), limit if as_json or limit else 100)
@@ -82,7 +82,7 @@ def show(row: str, app: str, as_json: bool) -> None:
 
     ID as ``cxsdk dead list`` shows it. Secrets are left out.
     """
-    with _store(load_app(app)) as store, store.read() as tx:
+    with store_of(load_app(app)) as store, store.read() as tx:
         [one] = aside.named(tx, [Ref.read(row)])
         told = shown.whole(tx, one)
     if as_json:
@@ -194,17 +194,12 @@ def _tell(changed: Iterable[Changed], verb: str, what: str, as_json: bool) -> No
 
 
 @contextmanager
-def _store(cx: CX) -> Iterator[Store]:
-    with closing(cx.store()) as store:
-        schema.check(store)
-        yield store
-
-
-@contextmanager
 def _opened(app: str) -> Iterator[Runtime]:
     from cxsdk_workers.process import connected
 
-    with connected(load_app(app)) as (opened, _):
+    cx = load_app(app)
+    make_ready(cx)
+    with connected(cx) as (opened, _):
         yield opened.runtime
 
 

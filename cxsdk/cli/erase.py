@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
 from cxsdk.cli.explain import find
-from cxsdk.cli.loading import app_argument, load_app
+from cxsdk.cli.loading import app_argument, load_app, store_of
 from cxsdk.journeys.erasing import forget
 from cxsdk.store import customers
 
@@ -22,7 +20,7 @@ def command(customer: str, app: str, yes: bool) -> None:
     What stands in the CRM and at providers must be erased there. CUSTOMER as in ``cxsdk explain``.
     """
     cx = load_app(app)
-    with closing(cx.store()) as store:
+    with store_of(cx) as store:
         with store.read() as tx:
             found = find(tx, customer)
         if not yes:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cxsdk.cli.loading import load_app
+from cxsdk.cli.loading import load_app, make_ready
 from cxsdk.cli.moments import Since
 from cxsdk.errors import BadInput
 from cxsdk.journeys import replaying
@@ -44,7 +44,9 @@ def command(
         raise click.UsageError("Say what to replay: EVENT, --account NAME or --since MOMENT.")
     if event is not None and since is not None:
         raise click.UsageError("Name an EVENT, or say --since; not both.")
-    with connected(load_app(app)) as (opened, _):
+    cx = load_app(app)
+    make_ready(cx)
+    with connected(cx) as (opened, _):
         accounts = _accounts(opened.runtime, account)
         if event is not None:
             told = {"records": replaying.replay_event(opened.runtime, event, accounts), "due_until": None}

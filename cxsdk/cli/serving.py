@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+from starlette.routing import Mount
 
 from cxsdk.app import Opened
 from cxsdk.web.serving import PRIVATE_HOST, serving
@@ -30,9 +31,13 @@ def serving_both(opened: Opened, host: str, port: int, private_port: int) -> Ite
     """Serves what the world may call, and what only this machine may; says where."""
     from cxsdk.web import private_app, public_app
 
+    pages = private_app(opened)
     with (
         serving(public_app(opened), host, port) as public,
-        serving(private_app(opened), PRIVATE_HOST, private_port) as private,
+        serving(pages, PRIVATE_HOST, private_port) as private,
     ):
-        click.echo(f"Webhooks and surveys: http://{host}:{public}   pages: http://{PRIVATE_HOST}:{private}")
+        click.echo(f"Webhooks and surveys: http://{host}:{public}")
+        for mount in pages.routes:
+            if isinstance(mount, Mount):
+                click.echo(f"Pages for this machine only: http://{PRIVATE_HOST}:{private}{mount.path}/")
         yield

@@ -102,7 +102,7 @@ def print_table(rows: Sequence[Aside], total: int) -> None:
         return
     table = Table("Id", "State", "Account", "Kind", "Set aside (UTC)", "Tries", "Why", box=SIMPLE_HEAD)
     for one in rows:
-        said = storable(plain(summary(one)["reason"]).partition("\n")[0])[:GLIMPSE]
+        said = storable(" ".join(plain(summary(one)["reason"]).split()))[:GLIMPSE]
         told = [str(one.ref), one.row.state, one.account or "", one.kind.value, f"{one.set_aside_at:%Y-%m-%d %H:%M}"]
         table.add_row(*map(Text, [*told, str(one.tries), said]))
     console = Console()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 
 import click
 
-from cxsdk.cli.loading import app_argument, load_app
+from cxsdk.cli.loading import app_argument, load_app, store_of
 from cxsdk.errors import ConfigurationError
-from cxsdk.store import Store, schema, tokens
+from cxsdk.store import tokens
 
 name_argument = click.argument("name")
 
@@ -27,7 +25,7 @@ def create(name: str, app: str) -> None:
     """Makes a token and shows it, this once. NAME says who uses it."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name):
         raise _refused("token_name_invalid", f"{name!r} is not a name.", "Use 1 to 40 of a-z, 0-9, - and _.")
-    with _opened(app) as store, store.write() as tx:
+    with store_of(load_app(app)) as store, store.write() as tx:
         token = tokens.create(store, tx, name)
     if token is None:
         raise _refused("token_name_taken", f"There was a token {name!r} before.", "Choose another name.")
@@ -39,7 +37,7 @@ def create(name: str, app: str) -> None:
 @app_argument
 def list_tokens(app: str) -> None:
     """Lists the tokens by name; what they are, nobody knows any more."""
-    with _opened(app) as store, store.read() as tx:
+    with store_of(load_app(app)) as store, store.read() as tx:
         for row in tokens.all_tokens(tx):
             end = f"revoked {row.revoked_at:%Y-%m-%d %H:%M} UTC" if row.revoked_at else "valid"
             click.echo(f"{row.name:40} created {row.created_at:%Y-%m-%d %H:%M} UTC   {end}")
@@ -50,20 +48,11 @@ def list_tokens(app: str) -> None:
 @app_argument
 def revoke(name: str, app: str) -> None:
     """Makes a token invalid, everywhere within seconds."""
-    with _opened(app) as store, store.write() as tx:
+    with store_of(load_app(app)) as store, store.write() as tx:
         revoked = tokens.revoke(store, tx, name)
     if not revoked:
         raise _refused("token_unknown", f"No token {name!r} is valid.", "See: cxsdk token list APP")
     click.echo(f"The token {name!r} is revoked.")
-
-
-@contextmanager
-def _opened(app: str) -> Iterator[Store]:
-    cx = load_app(app)
-    schema.upgrade_sqlite(cx.store())
-    with closing(cx.store()) as store:
-        schema.check(store)
-        yield store
 
 
 def _refused(code: str, message: str, cure: str) -> ConfigurationError:

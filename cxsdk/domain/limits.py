@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -23,12 +23,13 @@ class Limit(Settings):
     """
 
     #: Calls, at most, within any such time.
-    calls: int | None = Field(None, ge=1)
+    calls: Annotated[int, Field(ge=1)] | None = None
     #: Seconds of the provider's work, at most, within any such time.
-    seconds: float | None = Field(None, gt=0)
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    #: The time in which so much is allowed.
     per: Duration
     #: How many may come at once: the rest is spread evenly. A tenth of the whole, unless told otherwise.
-    burst: int | None = Field(None, ge=1)
+    burst: Annotated[int, Field(ge=1)] | None = None
     #: By which answers name it (``Usage.limit``); its length (``10 seconds``) unless told otherwise.
     name: str = ""
 
@@ -50,10 +51,10 @@ class Usage(Value):
     """What an answer tells of a limit; what it does not tell is None."""
 
     limit: str = Field(min_length=1)  #: the limit's name
-    amount: float | None = Field(None, ge=0)  #: how much there is in all: the plan of this account may allow more
-    remaining: float | None = Field(None, ge=0)  #: how much is left, whoever used the rest
+    amount: Annotated[float, Field(ge=0)] | None = None  #: how much there is in all: a plan may allow more
+    remaining: Annotated[float, Field(ge=0)] | None = None  #: how much is left, whoever used the rest
     resets_in: timedelta | None = None  #: when all of it is there again
-    spent: float | None = Field(None, ge=0)  #: seconds of the provider's work that this call took
+    spent: Annotated[float, Field(ge=0)] | None = None  #: seconds of the provider's work that this call took
     key: str = ""  #: what is counted apart, as a method's name
 
 

@@ -9,7 +9,7 @@ import pluggy
 
 from cxsdk.capabilities import CRM, Channel, Plugin, SurveyProvider
 from cxsdk.domain.outward import Message
-from cxsdk.errors import PluginBug
+from cxsdk.errors import CxsdkError, PluginBug
 from cxsdk.hooks.loading import Found, load
 from cxsdk.observe import logger
 
@@ -107,4 +107,6 @@ def _call(function: Callable[..., Any], names: Sequence[str], arguments: Mapping
 
 
 def _report(plugin: str, hook: str, error: Exception) -> None:
-    logger("cxsdk.hooks").error("hook_failed", plugin=plugin, hook=hook, error=str(error), kind=type(error).__name__)
+    bug = None if isinstance(error, CxsdkError) else error
+    log = logger("cxsdk.hooks")
+    log.error("hook_failed", plugin=plugin, hook=hook, error=str(error), kind=type(error).__name__, exc_info=bug)

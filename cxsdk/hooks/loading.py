@@ -6,13 +6,14 @@ Most are installed distributions with an entry point; others are modules and obj
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
+from cxsdk.domain.mistakes import meant
 from cxsdk.errors import ConfigurationError, PluginBug
 from cxsdk.hooks import specs
 
@@ -38,18 +39,23 @@ def load(
 
     ``extra`` are objects that come from code instead of an entry point, by name.
     """
-    manager = pluggy.PluginManager("cxsdk")
-    manager.add_hookspecs(specs)
+    manager = _manager()
     report = [_load_one(manager, point) for point in (entry_points(group=GROUP) if found is None else found)]
     report += [_register(manager, name, plugin, Found(name)) for name, plugin in extra]
     return manager, report
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("cxsdk")
+    manager.add_hookspecs(specs)
+    return manager
 
 
 def named(plugins: Sequence[Any]) -> list[tuple[str, Any]]:
     """Modules and objects of the configuration file under their names: ``__name__``, else the name of the class.
 
     What is owed to a plugin is kept under its name: it must be one alone, and the same in every process. Raises
-    ConfigurationError where it is not, and for what is no plugin at all.
+    ConfigurationError where it is not, for what is no plugin at all, and for hooks that could never be called.
     """
     by_name: dict[str, Any] = {}
     for number, plugin in enumerate(plugins):
@@ -71,7 +77,8 @@ def _check(plugin: Any, name: str, path: str) -> None:
         raise ConfigurationError(
             "This is a class.", path=path, cure=f"Give an object of it: {name}().", code="plugin_invalid"
         )
-    if not any(_implementations(pluggy.PluginManager("cxsdk"), plugin)):
+    manager = _manager()
+    if not any(_implementations(manager, plugin)):
         raise ConfigurationError(
             "This implements no hook.",
             path=path,
@@ -85,6 +92,8 @@ def _check(plugin: Any, name: str, path: str) -> None:
             cure='Give it a shorter __name__ = "…".',
             code="plugin_name_invalid",
         )
+    for mistake, cure in _mistakes(manager, plugin):
+        raise ConfigurationError(mistake, path=path, cure=cure, code="hook_invalid")
 
 
 def _load_one(manager: pluggy.PluginManager, point: EntryPoint) -> Found:
@@ -108,9 +117,9 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Foun
     if (other := manager.get_name(plugin)) is not None:
         return _broken(about, f"It is the plugin {other!r} already.")
     try:
-        _refuse_odd_implementations(manager, plugin)
+        for mistake in _mistakes(manager, plugin):
+            raise PluginBug(" ".join(mistake))
         manager.register(plugin, name=name)
-        _refuse_unknown_hooks(manager, plugin)
     except Exception as error:
         if manager.has_plugin(name):
             manager.unregister(name=name)
@@ -125,19 +134,31 @@ def _implementations(manager: pluggy.PluginManager, plugin: Any) -> Iterator[tup
             yield name, options
 
 
-def _refuse_odd_implementations(manager: pluggy.PluginManager, plugin: Any) -> None:
+def _mistakes(manager: pluggy.PluginManager, plugin: Any) -> Iterator[tuple[str, str]]:
+    """What is wrong with a plugin's hooks, each with its cure. Nothing of the plugin is run for it."""
+    specified = {caller.name: caller.spec.argnames for caller in vars(manager.hook).values() if caller.spec}
     for name, options in _implementations(manager, plugin):
-        method = getattr(plugin, name)
-        if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-            raise PluginBug(f"{name} is an async function; hooks are plain functions. Remove 'async'.")
-        if options["wrapper"] or options["hookwrapper"]:
-            raise PluginBug(f"{name} is a wrapper; cxsdk calls implementations one by one. Remove 'wrapper'.")
+        hook, method = options["specname"] or name, getattr(plugin, name)
+        if hook not in specified:
+            yield f"There is no hook {hook}.", f"{meant(hook, specified)} See docs/hooks.md."
+        elif inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
+            yield f"{name} is an async function; hooks are plain functions.", "Remove 'async'."
+        elif options["wrapper"] or options["hookwrapper"]:
+            yield f"{name} is a wrapper; cxsdk calls implementations one by one.", "Remove 'wrapper'."
+        else:
+            for argument in _wanted(method):
+                if argument not in specified[hook]:
+                    yield f"{hook} brings no argument {argument!r}.", meant(argument, specified[hook])
 
 
-def _refuse_unknown_hooks(manager: pluggy.PluginManager, plugin: Any) -> None:
-    for caller in manager.get_hookcallers(plugin) or []:
-        if not caller.has_spec():
-            raise PluginBug(f"There is no hook {caller.name}; see docs/hooks.md for those there are.")
+def _wanted(method: Callable[..., Any]) -> Iterator[str]:
+    """The arguments without which a function cannot be called."""
+    for name, parameter in inspect.signature(method).parameters.items():
+        if parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        ):
+            yield name
 
 
 def _broken(about: Found, problem: str) -> Found:

@@ -12,6 +12,7 @@ from cxsdk.domain.facts import Fact
 from cxsdk.errors import BadInput, PluginBug, StoreUnavailable
 from cxsdk.journeys.acknowledging import acknowledge
 from cxsdk.journeys.folding import Arrived, fold_facts
+from cxsdk.journeys.reasons import bug_in
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
 from cxsdk.store import inbox
@@ -59,8 +60,9 @@ def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
     except BadInput as error:
         return Parsed(row, problem=_told(error))
     except Exception as error:  # any other error is the plugin's; the record is kept and can be replayed
-        logger("cxsdk.inbox").error("parse_failed", account=account, row=row.id, kind=type(error).__name__)
-        return Parsed(row, problem=f"The plugin failed on it: {type(error).__name__}: {error}")
+        kind = type(error).__name__
+        logger("cxsdk.inbox").error("parse_failed", account=account, row=row.id, kind=kind, exc_info=error)
+        return Parsed(row, problem=f"The plugin failed on it: {bug_in(error)}")
     return Parsed(row, facts)
 
 

@@ -11,7 +11,7 @@ from cxsdk.capabilities import Inbound
 from cxsdk.domain.facts import Fact
 from cxsdk.domain.raw import Raw
 from cxsdk.domain.survey import Response
-from cxsdk.errors import AuthenticationError, OutcomeUnknown, Transient
+from cxsdk.errors import AuthenticationError, CxsdkError, OutcomeUnknown, Transient
 from cxsdk.http.deadline import deadline
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
@@ -67,6 +67,8 @@ def _tell(plugin: Inbound, account: str, raw: Raw, thanks: str) -> bool:
         with calling():
             plugin.acknowledge(raw, thanks)
     except Exception as error:
-        logger("cxsdk.inbox").warning("not_acknowledged", account=account, record=raw.id, error=repr(error))
+        bug = None if isinstance(error, CxsdkError) else error
+        log = logger("cxsdk.inbox")
+        log.warning("not_acknowledged", account=account, record=raw.id, error=repr(error), exc_info=bug)
         return not isinstance(error, Transient | AuthenticationError | OutcomeUnknown)
     return True

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from cxsdk.domain.case import PromiseKind
+from cxsdk.domain.durations import spoken
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.interaction import CallState, Direction, Interaction, Kind
 from cxsdk.domain.wording import duration_text
@@ -13,23 +14,27 @@ from cxsdk.journeys import tasks
 from cxsdk.journeys.cases import contacted, make_promise
 from cxsdk.journeys.optout import note_wish, wish_in
 from cxsdk.journeys.runtime import Runtime
-from cxsdk.store import Transaction, cases
+from cxsdk.store import Transaction, cases, decisions
 from cxsdk.store.interactions import Known
 
 #: Kinds in which a customer writes.
 _WRITTEN = (Kind.EMAIL, Kind.MESSAGE, Kind.CHAT)
+#: A call back for an older call would only surprise: it is logged, not returned.
+HISTORY = timedelta(days=1)
 
 
 def draw(runtime: Runtime, tx: Transaction, touched: Sequence[Known]) -> None:
     """Does what follows from contacts that are new or changed; doing it again changes nothing."""
+    verdicts: list[decisions.Verdict] = []
     for known in sorted(touched, key=lambda known: (known.interaction.at, known.id)):
         contact = known.interaction
-        if contact.is_missed:
-            _owe_call_back(runtime, tx, known)
+        if contact.is_missed and contact.ended_at is not None:
+            verdicts += _owe_call_back(runtime, tx, known, contact.ended_at)
         elif known.before is not None and known.before.is_missed:
             _no_call_back(runtime, tx, known)
         if contact.direction is Direction.INBOUND and contact.kind in _WRITTEN:
             _heed_wish(runtime, tx, known)
+    decisions.note_all(runtime.store, tx, verdicts)
     _keep_promises(runtime, tx, touched)
 
 
@@ -75,24 +80,29 @@ def reached_at(contact: Interaction) -> datetime | None:
     return contact.at if contact.direction is Direction.OUTBOUND else None
 
 
-def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
+def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known, at: datetime) -> list[decisions.Verdict]:
     """A missed call is returned within minutes (source M); while one is owed, another one adds nothing."""
-    contact = known.interaction
+    age = runtime.clock.now() - at
+    if age > HISTORY:
+        return [_no_task(known, "history", f"the call was {spoken(timedelta(days=age.days))} old")]
+    if not known.interaction.customer:
+        return [_no_task(known, "number_withheld", "the caller withheld the number")]
     owed = cases.unkept(tx, [known.customer_id], [PromiseKind.CALL_BACK])
-    if (
-        any(cases.open_task(tx, promise_id=promise.id) for promise in owed)
-        or not contact.customer
-        or contact.ended_at is None
-        or _is_history(runtime, contact.ended_at)
-    ):
-        return
-    within = runtime.policy.follow_up.call_back_within
-    at = contact.ended_at
+    open_for = [promise.id for promise in owed if cases.open_task(tx, promise_id=promise.id)]
+    if open_for:
+        is_own = stable_id("promise", PromiseKind.CALL_BACK, known.id) in open_for
+        return [] if is_own else [_no_task(known, "call_back_owed", "a call back is owed already")]
+    return [_call_back(runtime, tx, known, at)]
+
+
+def _call_back(runtime: Runtime, tx: Transaction, known: Known, at: datetime) -> decisions.Verdict:
+    policy, contact = runtime.policy, known.interaction
+    within = policy.follow_up.call_back_within
     promise_id = make_promise(runtime, tx, PromiseKind.CALL_BACK, known.customer_id, known.id, at, within)
-    policy = runtime.policy
+    task_id = stable_id("task", promise_id)
     said = duration_text(within, policy.language, policy.texts)
     row = {
-        "id": stable_id("task", promise_id),
+        "id": task_id,
         "customer_id": known.customer_id,
         "promise_id": promise_id,
         "title": policy.say("task.missed_call.title", within=said, phone=contact.customer[0].value),
@@ -100,11 +110,13 @@ def _owe_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:
         "due_at": at + within,
     }
     tasks.create(runtime, tx, row)
+    text = f"The call of {contact.at:%Y-%m-%d %H:%M} UTC was missed: to be returned within {spoken(within)}."
+    return decisions.Verdict(known.customer_id, "task", task_id, "call_back", "create", "missed_call", text)
 
 
-def _is_history(runtime: Runtime, at: datetime) -> bool:
-    """Whether it was told of so late that a call back would only surprise: old calls are logged, not returned."""
-    return runtime.clock.now() - at > timedelta(days=1)
+def _no_task(known: Known, reason: str, why: str) -> decisions.Verdict:
+    text = f"No task: {why}."
+    return decisions.Verdict(known.customer_id, "call", known.id, "call_back", "skip", reason, text)
 
 
 def _no_call_back(runtime: Runtime, tx: Transaction, known: Known) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -42,9 +42,18 @@ def fold_interactions(
     touched = {id: known for id, known in (changed | new).items() if known is not before.get(id)}
     owners = customers.resolve(runtime.store, tx, [_contact(known) for known in touched.values()])
     touched = {id: replace(k, customer_id=who) for (id, k), who in zip(touched.items(), owners, strict=True)}
+    _learn(tx, touched.values())
     _save(runtime, tx, account, before, touched)
     now = before | touched
     return [now[id].customer_id for id in ids]
+
+
+def _learn(tx: Transaction, contacts: Iterable[Known]) -> None:
+    """A later contact may be the first to tell its customer's name or language; who is unknown stays nobody."""
+    told = [(known.customer_id, known.interaction) for known in contacts if known.interaction.customer]
+    news = [(who, {"name": c.name, "language": c.language}) for who, c in told if c.name or c.language]
+    if news:
+        customers.learn(tx, news)
 
 
 def _save(
@@ -125,7 +134,9 @@ def _kind(runtime: Runtime, account: str) -> Kind:
 def fold_claims(runtime: Runtime, tx: Transaction, account: str, facts: Sequence[IdentityClaim]) -> list[str | None]:
     """Makes one person of those whose known identities are claimed to be the same person's."""
     found = [Contact(fact.identities, fact.at, account, fact.name) for fact in facts]
-    return list(customers.resolve(runtime.store, tx, found))
+    owners = customers.resolve(runtime.store, tx, found)
+    customers.learn(tx, [(who, {"name": fact.name}) for who, fact in zip(owners, facts, strict=True)])
+    return list(owners)
 
 
 def fold_person_merges(

@@ -71,7 +71,7 @@ def _route_for(runtime: Runtime, tx: Transaction, owner: str, fact: MessageReque
         route = (fact.channel, there) if there else None
     if route is None:
         over = fact.channel or "any channel"
-        raise BadInput(f"The customer cannot be written to over {over}.", field="channel", code="unreachable")
+        raise BadInput(f"cannot be written to over {over}.", field="customer", code="unreachable")
     return route
 
 

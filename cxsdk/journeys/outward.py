@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
 from cxsdk.domain.outward import Receipt
-from cxsdk.errors import AuthenticationError, OutcomeUnknown, PluginBug, Rejected, Transient, Unsupported
+from cxsdk.errors import AuthenticationError, CxsdkError, OutcomeUnknown, PluginBug, Rejected, Transient, Unsupported
 from cxsdk.http.deadline import deadline
 from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.governor import PATIENCE_S, NoPermit
@@ -249,6 +249,8 @@ def _call(desk: Desk, rows: Sequence[Row[Any]], values: Mapping[int, Any]) -> An
         error = OutcomeUnknown(repr(raised))
     except Exception as raised:
         error = raised
+        if not isinstance(raised, CxsdkError):  # a bug: its author needs to know the way to it
+            logger("cxsdk.outward").error("plugin_raised", account=desk.account, exc_info=raised)
     if error is not None and len(receipts) == len(rows):
         logger("cxsdk.outward").error("plugin_failed", account=desk.account, error=repr(error), rows=0)
     # The error speaks of every value without a receipt

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cxsdk.errors import ProviderError
+from traceback import walk_tb
+from types import FrameType
+
+from cxsdk.errors import CxsdkError, ProviderError
 from cxsdk.observe import redact
 from cxsdk.store.work import reason_of
 
@@ -27,6 +30,27 @@ def _answer(error: ProviderError) -> str:
     ]
     head = ", ".join(filter(None, about))
     return "\n".join(filter(None, [head, redact(error.body or "")]))
+
+
+def bug_in(error: Exception) -> str:
+    """What a plugin failed on and, below it, where: for whoever has to mend it."""
+    place = _place(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+    said = f"{error}" if isinstance(error, CxsdkError) else f"{type(error).__name__}: {error}"
+    return reason_of(redact(said)[:_SAID] + (f"\n{redact(place)}" if place else ""))
+
+
+def _place(error: Exception) -> str:
+    """The last line of the plugin's own package on the way to the error: what it calls lies below, we above."""
+    frames = [(frame, number) for frame, number in walk_tb(error.__traceback__) if _package(frame) != "cxsdk"]
+    mine = [(frame, number) for frame, number in frames if _package(frame) == _package(frames[0][0])]
+    if not mine:
+        return ""
+    frame, number = mine[-1]
+    return f"at {frame.f_code.co_filename}:{number}, in {frame.f_code.co_name}"
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def why(reason: str) -> str:

@@ -169,7 +169,7 @@ class Decision(_Answer):
 
     at: datetime
     subject: str
-    """What it was about: `invitation`, `case`, `customer`."""
+    """What it was about: `invitation`, `case`, `task`, `call`, `customer`."""
     subject_id: str
     """The id of that."""
     rule: str

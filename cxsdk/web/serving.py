@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from cxsdk.errors import ConfigurationError
+
 #: Where pages without a sign-in are served, and only there.
 PRIVATE_HOST = "127.0.0.1"
 
@@ -27,7 +29,7 @@ class _Server(uvicorn.Server):
 def serving(app: Any, host: str, port: int) -> Iterator[int]:
     """Serves an ASGI application until the end of the block; tells the port, which 0 leaves to the system.
 
-    Raises OSError where the port is taken.
+    Raises ConfigurationError where the port is taken, or the host is none of this machine's.
     """
     config = uvicorn.Config(
         app,
@@ -39,7 +41,7 @@ def serving(app: Any, host: str, port: int) -> Iterator[int]:
         server_header=False,
         timeout_graceful_shutdown=20,
     )
-    listening = config.bind_socket()
+    listening = _bound(host, port)
     server = _Server(config)
     thread = threading.Thread(target=_run, args=(server, listening), name=f"serve:{port}")
     thread.start()
@@ -51,6 +53,22 @@ def serving(app: Any, host: str, port: int) -> Iterator[int]:
         server.should_exit = True
         thread.join(timeout=30)
         listening.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        why = getattr(error, "strerror", None) or "that is no port"
+        raise ConfigurationError(
+            f"{host}:{port} cannot be served: {why}.",
+            cure="End what serves there, or name another place with --port, --private-port or --host.",
+            code="port_unusable",
+        ) from None
+    return listening
 
 
 def _run(server: _Server, listening: socket.socket) -> None:

@@ -134,6 +134,21 @@ def test_an_array_is_stored_whole_and_answered_in_its_order(shop: Shop) -> None:
     assert len(shop.entries()) == 500
 
 
+def test_a_name_and_a_language_are_kept_where_none_was_known(shop: Shop) -> None:
+    def told() -> tuple[str, str | None]:
+        shop.installation.settle()
+        customer = shop.get("phone:+12125550123/timeline").json()["customer"]
+        return customer["name"], customer["language"]
+
+    stranger = LETTER | {"customer": {"phone": "+12125550123"}}
+    shop.post("interactions", stranger)
+    assert told() == ("", None)
+    shop.post("interactions", LETTER | {"customer": {**ANN, "language": "uk"}, "text": "It is me"})
+    assert told() == ("Ann", "uk")
+    shop.post("interactions", LETTER | {"customer": {**ANN, "name": "Bob", "language": "ru"}, "text": "No, me"})
+    assert told() == ("Ann", "uk")
+
+
 def test_pieces_of_one_call_are_one_entry_under_one_id(shop: Shop) -> None:
     call = LETTER | {"kind": "call", "interaction": "call-1"}
     ids = [
@@ -578,11 +593,18 @@ def test_the_examples_of_the_guide_work_in_their_order(shop: Shop) -> None:
         answer = run_curl(shop, example)
         assert answer.status_code in (200, 202), (example, answer.text)
         shop.installation.settle()
+    assert [task["title"] for task in shop.crm.tasks()] == ["Call back within 5 minutes: missed call from +12125550123"]
+
+
+def test_the_guide_shows_no_moment_that_grows_old() -> None:
+    assert [example for example in curls() if re.search(r'"at": "20\d\d', example)] == []
 
 
 def run_curl(shop: Shop, example: str) -> httpx2.Response:
     """Does what curl would do."""
-    words = shlex.split(example.replace("\\\n", " ").replace("$CXSDK_TOKEN", shop.token))
+    today = f"{shop.runtime.clock.now():%FT%TZ}"
+    example = example.replace("\\\n", " ").replace("$CXSDK_TOKEN", shop.token).replace("'$(date -u +%FT%TZ)'", today)
+    words = shlex.split(example)
     method, url, headers, body = "GET", "", {}, None
     arguments = iter(words[1:])
     for word in arguments:

@@ -19,11 +19,13 @@ import pytest
 from cxsdk import Raw, Rejected
 from cxsdk.cli import group, shown
 from cxsdk.cli.loading import load_app
-from cxsdk.store import inbox
+from cxsdk.journeys import receipts
+from cxsdk.store import inbox, schema
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import metadata
 from cxsdk.testing.inline import Installation, installed
 from cxsdk_localcrm import LocalCRM
+from cxsdk_telephony import Telephony
 
 SHOP = """
 from pathlib import Path
@@ -261,6 +263,26 @@ def test_outward_work_is_shown_with_the_providers_answer(troubled: Shop) -> None
         assert part in out
 
 
+def _buggy(plugin: Any, given: Any) -> Any:
+    return {}["id"]
+
+
+@pytest.mark.parametrize(("method", "where"), [("parse", "The plugin failed on it: "), ("find_people", "")])
+def test_a_plugins_bug_is_listed_and_shown_with_the_line_that_its_author_must_mend(
+    shop: Shop, method: str, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Telephony if method == "parse" else LocalCRM, method, _buggy)
+        patch.setattr(receipts, "RETRY_WAITS", ())
+        shop.call("e1")
+    [row] = shop.ids("--kind", "record" if method == "parse" else "person")
+    assert f"{where}KeyError: 'id' at {__file__}:" in " ".join(shop("dead", "list").out.split())
+    shown = shop("dead", "show", row).out
+    assert f"Why\n  {where}KeyError: 'id'\n  at {__file__}:{_buggy.__code__.co_firstlineno + 1}, in _buggy\n" in shown
+    assert caplog.text.count("Traceback (most recent call last)") == 1
+    assert "in _buggy" in caplog.text
+
+
 def test_a_person_is_shown_as_they_would_be_looked_for(shop: Shop) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LocalCRM, "create_people", _refuse)
@@ -433,11 +455,24 @@ def test_a_mistake_is_told_with_its_cure_and_changes_nothing(troubled: Shop, arg
 
 
 @pytest.mark.parametrize("command", ["dead list", "dead show inbox:1", "dead retry inbox:1", "replay --since 1h"])
-def test_a_database_that_is_too_old_is_refused_with_the_cure(shop: Shop, command: str) -> None:
+def test_a_servers_database_that_is_too_old_is_refused_with_the_cure(
+    shop: Shop, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "upgrade_sqlite", lambda store: store.close())  # as of one that is no file of ours
     ran = shop(*command.split())
     assert ran.code == 1
     assert ran.err.startswith("schema_old: ")
     assert "cxsdk db upgrade" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [("dead list", "Nothing is set aside."), ("dead retry --all", "0 owed again."), ("replay --since 1h", "0 records")],
+)
+def test_a_fresh_file_is_made_ready_and_has_nothing_yet(shop: Shop, command: str, said: str) -> None:
+    ran = shop(*command.split())
+    assert (ran.code, ran.err) == (0, "")
+    assert said in ran.out
 
 
 @pytest.mark.parametrize("command", ["dead retry inbox:1", "dead list", "replay e1"])

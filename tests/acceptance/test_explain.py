@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from cxsdk import Raw
 from cxsdk.cli.group import cli
 from cxsdk.errors import BadInput
+from cxsdk.store import inbox
+from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import decisions
 from tests.acceptance.conftest import Company
 
@@ -61,6 +65,40 @@ def test_what_is_only_perhaps_theirs_is_told_as_such(company: Company, shop: str
     assert "email:ann@example.com, phone:+12125550123 (maybe)" in explained("ann@example.com", shop)
     company.tell("InteractionFact", direction="inbound", sender=TYPED | {"confidence": "known"}, text="Hi")
     assert "email:ann@example.com, phone:+12125550123 " in explained("+12125550123", shop)
+
+
+def test_a_question_that_is_not_decided_on_yet_is_told_with_its_time(company: Company, shop: str) -> None:
+    company.buys(order="A-1")
+    told = explained("ann@example.com", shop)
+    assert "To be asked (post_purchase) not before 2026-01-05 14:00 UTC; nothing is decided yet." in told
+    assert "To be asked (loyalty) not before 2026-01-19 12:00 UTC" in told
+    company.later(10 * HOUR)
+    told = explained("ann@example.com", shop)
+    assert "(post_purchase)" not in told
+    assert "Nothing speaks against it." in told
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_message_that_found_no_way_is_told_of(company: Company, shop: str, *, is_known: bool) -> None:
+    if is_known:
+        company.tell("InteractionFact", direction="inbound", sender=TYPED | {"confidence": "known"}, text="Hi")
+    body = {"type": "message", "customer": {"phone": "212 555 0123", "region": "US"}, "text": "Your size has come."}
+    raw = Raw(id="message:m1", body=json.dumps(body).encode(), received_at=company.now)
+    with company.runtime.store.write() as tx:
+        inbox.put(company.runtime.store, tx, [Arrival("api", raw)])
+    company.installation.settle()
+    told = explained("+12125550123", shop)
+    assert ("is no customer yet" in told) is not is_known
+    assert re.search(r"message inbox:\d+ .*dead .*unreachable: customer cannot be written to over any channel\.", told)
+    with pytest.raises(BadInput, match="No customer is known"):
+        explained("+12125550124", shop)
+
+
+def test_a_letter_that_was_refused_is_told_of(company: Company, shop: str) -> None:
+    company.letters.refuse("ann@example.com")
+    customer = [{"kind": "email", "value": "ann@example.com"}]
+    company.tell("MessageRequest", customer=customer, text="Your size has come.")
+    assert re.search(r"message outbox:\d+ .*dead .*550 no such mailbox", explained("ann@example.com", shop))
 
 
 def test_nobody_is_explained_who_is_not_there(company: Company, shop: str) -> None:

@@ -9,18 +9,19 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from zipfile import ZipFile
 
 import click
 import pytest
 
-from cxsdk import CX, FollowUp, Loyalty, Plugin, PostPurchase
+from cxsdk import CX, FollowUp, Limit, Loyalty, Plugin, PostPurchase
 from cxsdk.cli.group import COMMANDS
 from cxsdk.domain.settings import Settings
 from cxsdk.domain.texts import text_ids
 from cxsdk.errors import CxsdkError, all_errors
 from cxsdk.hooks import specs
 from cxsdk.policy.rules import Budgets
-from tests.project.tree import PACKAGES, PLUGINS, ROOT
+from tests.project.tree import PACKAGES, PLUGINS, PYPROJECT, ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -102,7 +103,7 @@ def _bundled() -> Iterator[type[Settings]]:
         yield from (cls for cls in classes if isinstance(cls, type) and issubclass(cls, Plugin))
 
 
-@pytest.mark.parametrize("model", [CX, PostPurchase, Loyalty, FollowUp, Budgets, *_bundled()])
+@pytest.mark.parametrize("model", [CX, PostPurchase, Loyalty, FollowUp, Budgets, Limit, *_bundled()])
 def test_every_setting_is_documented(model: type[Settings]) -> None:
     section = re.search(rf"^##+ {model.__name__}\n(.*?)(?=^##|\Z)", page("settings.md"), re.DOTALL | re.MULTILINE)
     assert section is not None
@@ -159,6 +160,28 @@ def test_a_program_on_a_page_runs(place: str, program: str, tmp_path: Path) -> N
     run = [sys.executable, "-W", "error", str(script)]
     done = subprocess.run(run, cwd=tmp_path, env=os.environ | secrets, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_sample_of_a_plugins_package_can_be_built(tmp_path: Path) -> None:
+    [sample] = re.findall(
+        r"^```toml\n(\[build-system\].*?)^```$", page("writing-a-plugin.md"), re.DOTALL | re.MULTILINE
+    )
+    (tmp_path / "pyproject.toml").write_text(sample, encoding="utf-8")
+    (tmp_path / "our_sms").mkdir()
+    (tmp_path / "our_sms" / "__init__.py").touch()
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [wheel] = tmp_path.glob("dist/our_sms-*.whl")
+    assert "our_sms/__init__.py" in ZipFile(wheel).namelist()
+
+
+def test_the_extra_for_tests_brings_what_the_page_about_plugins_imports() -> None:
+    imported = set(re.findall(r"^(?:import|from) (\w+)", page("writing-a-plugin.md"), re.MULTILINE))
+    foreign = imported - sys.stdlib_module_names - {"cxsdk", "starlette"}  # starlette comes with the core
+    extra = PYPROJECT["project"]["optional-dependencies"]["testing"]
+    assert foreign
+    assert foreign | {"httpx2"} == {re.split("[<>=]", requirement)[0] for requirement in extra}
 
 
 def test_the_pages_have_programs() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from cxsdk import CX, ConfigurationError, FollowUp, Loyalty, PostPurchase, Secret
+from cxsdk import CX, Channel, ConfigurationError, FollowUp, Limit, Loyalty, PostPurchase, Secret
 from cxsdk_email import Email
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
@@ -75,6 +75,50 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
 def test_a_misspelt_setting_is_named() -> None:
     error = refused(lambda: Telephony(secret=Secret(HUSH), regoin="UA"))  # type: ignore[call-arg]
     assert (error.code, error.path) == ("setting_unknown", "Telephony.regoin")
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: CX(crm=LocalCRM(), chanels=[]), "CX.chanels: There is no such setting. Did you mean channels?"),
+        (lambda: CX(crm=LocalCRM), "CX.crm: This is a class, not an object of it. Write LocalCRM(), with"),
+        (lambda: CX(crm=HostedSurvey()), "CX.crm: must be an object of CRM, not of HostedSurvey."),
+        (lambda: CX(crm=LocalCRM(), channels=HostedSurvey()), "CX.channels: must be a list: channels=[…]."),
+        (lambda: CX(crm=LocalCRM(), channels=[Email]), "CX.channels.0: This is a class, not an object of it."),
+        (lambda: CX(crm=LocalCRM(), plugins=pytest), "CX.plugins: must be a list: plugins=[…]."),
+        (lambda: Loyalty(between="14d"), "Loyalty.between: must be 2 values: between=(…, …)."),
+        (lambda: LocalCRM(agent_names="Agent One"), "LocalCRM.agent_names: must be a list: agent_names=[…, …]."),
+        (lambda: LocalCRM(limits=10), 'must be a list of limits: limits=[Limit(calls=100, per="10s")].'),
+        (lambda: LocalCRM(limits=Limit(calls=1, per="1s")), "LocalCRM.limits: must be a list of limits"),
+        (lambda: LocalCRM(limits=[10]), "LocalCRM.limits.0: must be an object of Limit, not of int."),
+        (lambda: PostPurchase(after="soon"), "PostPurchase.after: is not a length of time;"),
+        (lambda: CX(crm=LocalCRM(), language="de"), "There are no texts in 'de'. Choose one of en, ru, uk,"),
+        (lambda: CX(crm=LocalCRM(), database="mysql://h/x").store(), "or postgresql://user:password@host/name."),
+    ],
+)  # fmt: skip
+def test_an_error_says_what_is_wanted(make: Any, told: str) -> None:
+    error = str(refused(make))
+    assert told in error
+    assert not any(words in error for words in ("Value error", "Input should", "Extra inputs"))
+
+
+def test_a_language_of_ones_own_is_taken() -> None:
+    own = {"reply.thanks": {"de": "Danke!"}}
+    assert CX(crm=LocalCRM(), language="de", texts=own).language == "de"
+    assert CX(crm=LocalCRM(), language="uk-UA").language == "uk-UA"
+
+
+def test_a_class_gives_its_limits_without_their_type() -> None:
+    class Slow(Channel):
+        limits = [Limit(calls=1, per="1s")]  # noqa: RUF012 - as an author writes it
+
+    assert Slow().limits == (Limit(calls=1, per="1s"),)
+    assert Slow(limits=[]).limits == ()
+
+    class Wrong(Channel):
+        limits = 10
+
+    assert "must be a list of limits" in str(refused(Wrong))
 
 
 def test_a_missing_setting_is_named() -> None:

@@ -92,7 +92,7 @@ BAD = {
     Generating: "register_channels is an async function",
     Wrapping: "filter_message is a wrapper",
     OldWrapping: "filter_message is a wrapper",
-    Misspelt: "There is no hook on_case_opend; see docs/hooks.md",
+    Misspelt: "There is no hook on_case_opend. Did you mean on_case_opened?",
     TooCurious: "weather",
     HalfGood: "There is no hook on_case_opend",
 }

@@ -123,12 +123,47 @@ def test_what_the_file_names_is_found_among_the_installed(tmp_path: Path) -> Non
     assert (found["Pager"].problem, found["Pager"].distribution) == ("", "")
 
 
-def test_a_plugin_of_the_file_that_breaks_the_rules_hurts_no_other(tmp_path: Path) -> None:
-    hooks = opened(tmp_path, Broken(), Pager())
-    problems = {one.name: one.problem for one in hooks.found if one.problem}
-    assert list(problems) == ["Broken"]
-    assert "async" in problems["Broken"]
-    assert hooks.listeners("on_case_opened") == ["Pager"]
+def hook(name: str, function: Any, **options: Any) -> ModuleType:
+    """A module with one hook."""
+    made = ModuleType("our_hook")
+    setattr(made, name, hookimpl(**options)(function))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told"),
+    [
+        (Broken(), "on_case_opened is an async function; hooks are plain functions. Remove 'async'."),
+        (hook("on_case_opend", lambda: None), "There is no hook on_case_opend. Did you mean on_case_opened?"),
+        (hook("xyz", lambda: None), "There is no hook xyz. There are: choose_channel, filter_message,"),
+        (
+            hook("on_case_opened", lambda caseid: None),
+            "on_case_opened brings no argument 'caseid'. Did you mean case_id?",
+        ),
+        (
+            hook("on_case_opened", lambda *, who: None),
+            "on_case_opened brings no argument 'who'. There are: case_id, customer_id, reason.",
+        ),
+        (hook("filter_message", lambda message: None, wrapper=True), "filter_message is a wrapper;"),
+        (hook("ours", lambda: None, specname="on_case_opend"), "There is no hook on_case_opend. Did you mean"),
+    ],
+)
+def test_a_hook_that_could_never_be_called_is_refused(plugin: Any, told: str) -> None:
+    error = refused(Pager(), plugin)
+    assert (error.code, error.path) == ("hook_invalid", "CX.plugins.1")
+    assert told in str(error)
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        hook("on_case_opened", lambda reason, ours=1, *args, **rest: None),
+        hook("ours", lambda case_id: None, specname="on_case_opened"),
+    ],
+    ids=["what it need not be given", "another name"],
+)
+def test_a_hook_that_can_be_called_is_taken(plugin: Any, tmp_path: Path) -> None:
+    assert opened(tmp_path, plugin).listeners("on_case_opened") == ["our_hook"]
 
 
 def test_a_plugin_that_is_installed_already_is_not_told_twice(tmp_path: Path) -> None:
