@@ -31,8 +31,8 @@ from cxsdk.observe import redact_url, register_secrets
 from cxsdk.policy.rules import Budgets
 from cxsdk.store import Store, schema
 from cxsdk.store.inbox import KEEP_RAW
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import keys
-from cxsdk.store.work import insert_for
 from cxsdk.webhooks.ingest import Api
 from cxsdk.webhooks.links import LinkSigner
 

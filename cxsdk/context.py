@@ -16,8 +16,8 @@ from cxsdk.http import Session
 from cxsdk.http.session import Told
 from cxsdk.observe import logger
 from cxsdk.store import Store
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import plugin_state
-from cxsdk.store.work import insert_for
 from cxsdk.webhooks.links import LinkSigner
 
 

@@ -100,7 +100,7 @@ def _checked(fact: Response, survey: Survey) -> Response:
 def _save(runtime: Runtime, tx: Transaction, told: Sequence[_Told]) -> None:
     answers = [_folded(stands.parts) for stands in told]
     rows = [_row(runtime, tx, stands, answer) for stands, answer in zip(told, answers, strict=True)]
-    invitations.save_responses(runtime.store, tx, rows)
+    invitations.save_responses(tx, rows)
     invitations.change(tx, [stands.invitation.id for stands in told], state=InvitationState.ANSWERED.value, reason=None)
     for stands, answer in zip(told, answers, strict=True):
         _take_phone(runtime, tx, stands.invitation.customer_id, answer.contact)

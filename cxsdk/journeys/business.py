@@ -16,8 +16,9 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.among import among
 from cxsdk.store.customers import Contact
+from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import events
-from cxsdk.store.work import insert_for, schedule, schedule_all, unschedule
+from cxsdk.store.work import schedule, schedule_all, unschedule
 
 #: The lane of invitations that are to be looked at.
 LANE = "due:invitation"
@@ -50,8 +51,7 @@ _OWNERS = select(events.c.id, events.c.customer_id).where(among(events.c.id, "id
 def _insert(runtime: Runtime, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     if not rows:
         return set()
-    insert = insert_for(runtime.store)(events).on_conflict_do_nothing().returning(events.c.id)
-    return set(tx.scalars(insert, rows))
+    return set(insert_new(tx, events, rows, "id").scalars())
 
 
 def _contact(fact: BusinessEvent, account: str) -> Contact:
@@ -71,7 +71,7 @@ def _invite(runtime: Runtime, tx: Transaction, fresh: Mapping[str, tuple[str, Bu
         for rule in runtime.policy.surveys
         if fact.kind in rule.triggers
     ]
-    added = invitations.add(runtime.store, tx, rows)
+    added = invitations.add(tx, rows)
     looks = [(row["id"], row["not_before"]) for row in rows if row["id"] in added]
     schedule_all(tx, runtime.store, LANE, looks)
 

@@ -264,7 +264,7 @@ def _ask_closing(runtime: Runtime, tx: Transaction, case: Any, at: datetime, _: 
         "not_before": now,
         "not_after": now + within,
     }
-    if invitations.add(runtime.store, tx, [row]):
+    if invitations.add(tx, [row]):
         schedule(tx, runtime.store, LANE, closing_id, now)
     schedule(tx, runtime.store, CASE_LANE, case.id, now + within)
 

@@ -60,7 +60,7 @@ def _save(
     runtime: Runtime, tx: Transaction, account: str, before: Mapping[str, Known], touched: Mapping[str, Known]
 ) -> None:
     new = [known for id, known in touched.items() if id not in before]
-    if interactions.save(runtime.store, tx, new, [k for id, k in touched.items() if id in before]):
+    if interactions.save(tx, new, [k for id, k in touched.items() if id in before]):
         raise LostRace
     going_on = [known.id for known in touched.values() if not known.interaction.is_over]
     logged = outbox.already(tx, runtime.crm.name, OutKind.ENTRY, going_on) if going_on else set()

@@ -12,8 +12,8 @@ from cxsdk.domain.facts import Delivery, TaskChange
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction
 from cxsdk.store.among import among
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import early_facts
-from cxsdk.store.work import insert_for
 
 
 def keep(runtime: Runtime, tx: Transaction, account: str, kind: str, ref: str, fact: Delivery | TaskChange) -> None:

@@ -18,8 +18,8 @@ from cxsdk.observe.crashing import calling
 from cxsdk.store import Transaction, inbox
 from cxsdk.store.engine import NOW
 from cxsdk.store.inbox import Arrival
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import cursors
-from cxsdk.store.work import insert_for
 
 #: As what the governor knows the requests of a source.
 _READING = "source"

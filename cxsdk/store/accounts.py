@@ -10,8 +10,8 @@ from sqlalchemy import Row, bindparam, case, or_, select, update
 
 from cxsdk.domain.limits import Meter, Meters
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import accounts
-from cxsdk.store.work import insert_for
 
 #: The first wait after a failure, doubled with each further one up to the longest: a dead CRM is probed, not hammered.
 FIRST_PAUSE = timedelta(seconds=1)

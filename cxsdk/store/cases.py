@@ -11,8 +11,8 @@ from sqlalchemy import Row, select, update
 from cxsdk.domain.case import CaseState, PromiseKind
 from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import cases, promises, tasks
-from cxsdk.store.work import insert_for
 
 
 def active(tx: Transaction, customer_id: str) -> Row[Any] | None:

@@ -13,6 +13,7 @@ from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
 from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.rows import insert_for, insert_new, update_each
 from cxsdk.store.tables import (
     CANCELLED,
     OWED,
@@ -30,7 +31,6 @@ from cxsdk.store.tables import (
     responses,
     tasks,
 )
-from cxsdk.store.work import insert_for
 
 #: Every table whose rows belong to a customer.
 OWNED: tuple[Table, ...] = (
@@ -128,17 +128,14 @@ class _Book:
 
     def flush(self, store: Store, tx: Transaction) -> None:
         # All in one order, so that no two batches with the same strangers lock each other out
-        insert = insert_for(store)
         if self.new_customers:
-            rows = sorted(self.new_customers, key=lambda row: str(row["id"]))
-            tx.execute(insert(customers).on_conflict_do_nothing(), rows)
+            insert_new(tx, customers, sorted(self.new_customers, key=lambda row: str(row["id"])))
         if self.confirmed:
             # Not changed in place: where somebody else is known by it meanwhile, the insert notices
             tx.execute(delete(identities).where(_WHOSE.in_(sorted(self.confirmed))))
         if self.new_identities:
             rows = [{**_row(whose), "confidence": sure.value} for whose, sure in sorted(self.new_identities.items())]
-            added = insert(identities).on_conflict_do_nothing().returning(identities.c.customer_id)
-            if len(tx.execute(added, rows).all()) < len(rows):
+            if len(insert_new(tx, identities, rows, "customer_id").all()) < len(rows):
                 raise LostRace
         self.new_customers, self.new_identities, self.confirmed = [], {}, []
 
@@ -364,11 +361,8 @@ _BY_PERSONS = (
 def link(tx: Transaction, people: Mapping[str, str]) -> None:
     """The CRM knows these customers now, by these ids: what waited for them is owed."""
     if people:
-        tx.execute(_LINK, [{"who": customer_id, "person": person_id} for customer_id, person_id in people.items()])
+        update_each(tx, customers, [{"id": who, "person_id": person_id} for who, person_id in people.items()])
         _release(tx, people)
-
-
-_LINK = update(customers).where(customers.c.id == bindparam("who")).values(person_id=bindparam("person"))
 
 
 def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:

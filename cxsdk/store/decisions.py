@@ -11,8 +11,8 @@ from sqlalchemy import Row, func, select
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import decisions
-from cxsdk.store.work import insert_for
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def note_all(store: Store, tx: Transaction, verdicts: Sequence[Verdict]) -> None
             said[verdict.subject_id] = (verdict.verdict, verdict.reason)
             rows.append({**asdict(verdict), "at": store.clock.now()})
     if rows:
-        tx.execute(insert_for(store)(decisions), rows)
+        insert_new(tx, decisions, rows)
 
 
 def _last(tx: Transaction, subjects: set[str]) -> dict[str, tuple[str, str]]:

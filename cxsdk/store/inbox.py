@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, delete, select, tuple_, update
 
 from cxsdk.domain.raw import Raw, body_id
 from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, inbox
-from cxsdk.store.work import insert_for, reason_of
+from cxsdk.store.work import reason_of
 
 
 class Stored(StrEnum):
@@ -65,15 +65,10 @@ def _put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Sto
     now = store.clock.now()
     # In one order, so that no two batches lock each other out
     rows = [_row(arrival, now) for _, arrival in sorted(unique.items(), key=lambda item: item[0])]
-    fresh = {(account, key) for account, key in tx.execute(_insert(insert_for(store)), rows)}
+    fresh = {(row.account, row.event_key) for row in insert_new(tx, inbox, rows, "account", "event_key")}
     owes(tx, {lane_of(account) for account, _ in fresh})
     bodies = {key: unique[key].raw.body for key in fresh} | _bodies(tx, [key for key in unique if key not in fresh])
     return [_outcome(arrival, unique, fresh, bodies) for arrival in arrivals]
-
-
-@cache
-def _insert(insert: Any) -> Any:
-    return insert(inbox).on_conflict_do_nothing().returning(inbox.c.account, inbox.c.event_key)
 
 
 def _key(arrival: Arrival) -> tuple[str, str]:

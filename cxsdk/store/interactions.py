@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.interaction import Interaction, InteractionFact, Kind, fold
 from cxsdk.store.among import among
 from cxsdk.store.engine import Dialect, Store, Transaction
+from cxsdk.store.rows import insert_new, update_each
 from cxsdk.store.tables import interactions
-from cxsdk.store.work import insert_for
 
 
 @dataclass(frozen=True)
@@ -52,30 +52,22 @@ def known_from(row: Any, default: Kind) -> Known:
     return Known(row.id, row.account, row.customer_id, fold(facts, default), facts, row.revision)
 
 
-def save(store: Store, tx: Transaction, new: Sequence[Known], changed: Sequence[Known]) -> set[str]:
+def save(tx: Transaction, new: Sequence[Known], changed: Sequence[Known]) -> set[str]:
     """Writes contacts; tells which of the new ones another worker wrote first."""
     inserted: set[str] = set()
     if new:
-        inserted = set(tx.scalars(_insert(insert_for(store)), [_row(known) for known in new]))
-    if changed:
-        tx.execute(_CHANGE, [_changes(known) for known in changed])
+        inserted = set(insert_new(tx, interactions, [_row(known) for known in new], "id").scalars())
+    update_each(tx, interactions, [_changes(known) for known in changed])
     return {known.id for known in new} - inserted
 
 
-@cache
-def _insert(insert_into: Any) -> Any:
-    return insert_into(interactions).on_conflict_do_nothing().returning(interactions.c.id)
-
-
-#: The columns that a change may write.
-_CHANGED = ("customer_id", "kind", "direction", "at", "automatic", "state", "revision", "facts")
-_NEW_VALUES: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _CHANGED}
-_CHANGE = update(interactions).where(interactions.c.id == bindparam("row_id")).values(_NEW_VALUES)
+#: The columns that a change may write, and whose they are.
+_CHANGED = ("id", "customer_id", "kind", "direction", "at", "automatic", "state", "revision", "facts")
 
 
 def _changes(known: Known) -> dict[str, Any]:
     row = _row(known)
-    return {"row_id": known.id, **{f"new_{name}": row[name] for name in _CHANGED}}
+    return {name: row[name] for name in _CHANGED}
 
 
 def _row(known: Known) -> Mapping[str, Any]:

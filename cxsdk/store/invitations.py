@@ -7,13 +7,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select
 
 from cxsdk.domain.survey import InvitationState
 from cxsdk.store.among import among
-from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.engine import Transaction
+from cxsdk.store.rows import given, insert_new, inserting, update_each
 from cxsdk.store.tables import CANCELLED, DEAD, cases, invitations, outbox, responses
-from cxsdk.store.work import insert_for
 
 #: States in which it is still open whether a question is asked.
 PENDING = (InvitationState.SCHEDULED, InvitationState.HELD)
@@ -22,16 +22,11 @@ _BY_IDS = select(invitations).where(among(invitations.c.id, "ids"))
 NOT_ASKED = (InvitationState.SKIPPED, InvitationState.FAILED)
 
 
-def add(store: Store, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+def add(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """Writes invitations; tells the ids of the new ones: there is one of a kind for a trigger."""
     if not rows:
         return set()
-    return set(tx.scalars(_add(insert_for(store)), [dict(row) for row in rows]))
-
-
-@cache
-def _add(insert_into: Any) -> Any:
-    return insert_into(invitations).on_conflict_do_nothing().returning(invitations.c.id)
+    return set(insert_new(tx, invitations, rows, "id").scalars())
 
 
 def change(tx: Transaction, ids: Iterable[str], **values: Any) -> None:
@@ -41,15 +36,7 @@ def change(tx: Transaction, ids: Iterable[str], **values: Any) -> None:
 
 def settle(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes to each invitation its own values: mappings with the same keys, one of them ``id``."""
-    if rows:
-        new = [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in rows]
-        tx.execute(_settle(tuple(name for name in rows[0] if name != "id")), new)
-
-
-@cache
-def _settle(names: tuple[str, ...]) -> Any:
-    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-    return update(invitations).where(invitations.c.id == bindparam("row_id")).values(columns)
+    update_each(tx, invitations, rows)
 
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -133,14 +120,14 @@ def responses_to(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
 _RESPONSES_TO = select(responses).where(among(responses.c.invitation_id, "ids"))
 
 
-def save_responses(store: Store, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+def save_responses(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes answers as they stand now."""
     if rows:
-        tx.execute(_save_responses(insert_for(store)), [dict(row) for row in rows])
+        tx.execute(_save_responses(tx.dialect.name), given(tx, responses, rows))
 
 
 @cache
-def _save_responses(insert_into: Any) -> Any:
-    insert = insert_into(responses)
+def _save_responses(on: str) -> Any:
+    insert = inserting(on, responses, list(responses.c.keys()))
     rest = {column.name: insert.excluded[column.name] for column in responses.c if column.name != "invitation_id"}
     return insert.on_conflict_do_update(index_elements=[responses.c.invitation_id], set_=rest)

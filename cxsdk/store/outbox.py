@@ -13,8 +13,8 @@ from sqlalchemy import Row, case, or_, select, update
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
+from cxsdk.store.rows import given, inserting
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
-from cxsdk.store.work import insert_for
 
 
 class OutKind(StrEnum):
@@ -56,13 +56,14 @@ def owe(store: Store, tx: Transaction, things: Sequence[Owed]) -> None:
         return
     now = store.clock.now()
     latest = {(thing.account, thing.kind, thing.key): thing for thing in sorted(things, key=lambda t: t.revision)}
-    tx.execute(_owe(insert_for(store)), [_row(thing, now) for thing in latest.values()])
+    rows = [_row(thing, now) for thing in latest.values()]
+    tx.execute(_owe(tx.dialect.name, tuple(rows[0])), given(tx, outbox, rows))
     owes(tx, {lane_of(thing.account, thing.kind) for thing in things if not thing.waits})
 
 
 @cache
-def _owe(insert_into: Any) -> Any:
-    new = insert_into(outbox)
+def _owe(on: str, names: tuple[str, ...]) -> Any:
+    new = inserting(on, outbox, names)
     again = or_(*(outbox.c.state == state for state in (DONE, DEAD, WAITING)))
     change = {
         "wanted": new.excluded.wanted,

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import tokens
-from cxsdk.store.work import insert_for
 
 #: How every token begins, so that people and secret scanners know one when they see it.
 PREFIX = "cxsdk_"

@@ -16,6 +16,7 @@ from sqlalchemy import Integer, Row, Table, and_, bindparam, delete, exists, fun
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
+from cxsdk.store.rows import given, insert_for, inserting, update_each
 from cxsdk.store.tables import DEAD, OWED, UNKNOWN, due, inbox, outbox, rings
 from cxsdk.store.types import UtcDateTime
 
@@ -81,15 +82,7 @@ def _still_ours(sql: Dialect, table: Table) -> Any:
 
 def settle(tx: Transaction, table: Table, results: Sequence[Mapping[str, Any]]) -> None:
     """Writes rows back, each with its own values: mappings with the same keys, one of them ``id``."""
-    if results:
-        rows = [{"row_id": r["id"], **{f"new_{k}": v for k, v in r.items() if k != "id"}} for r in results]
-        tx.execute(_settle(table, tuple(name for name in results[0] if name != "id")), rows)
-
-
-@cache
-def _settle(table: Table, names: tuple[str, ...]) -> Any:
-    columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-    return update(table).where(table.c.id == bindparam("row_id")).values(columns)
+    update_each(tx, table, results)
 
 
 def settle_all(tx: Transaction, table: Table, ids: Iterable[int], **values: Any) -> None:
@@ -109,18 +102,18 @@ def schedule(tx: Transaction, store: Store, lane: str, key: str, at: datetime) -
 
 
 def schedule_all(tx: Transaction, store: Store, lane: str, looks: Sequence[tuple[str, datetime]]) -> None:
-    """Owes a look at each key at its moment, many in one statement."""
+    """Owes a look at each key at its moment, many in one statement; of two for the same key the last one holds."""
     if not looks:
         return
-    rows = [{"lane": lane, "key": key, "next_at": at, "state": OWED} for key, at in looks]
-    tx.execute(_schedule(insert_for(store)), rows)
+    rows = [{"lane": lane, "key": key, "next_at": at, "state": OWED} for key, at in dict(looks).items()]
+    tx.execute(_schedule(tx.dialect.name), given(tx, due, rows))
     if min(at for _, at in looks) <= store.clock.now():
         owes(tx, [lane])
 
 
 @cache
-def _schedule(insert_into: Any) -> Any:
-    insert = insert_into(due)
+def _schedule(on: str) -> Any:
+    insert = inserting(on, due, ("lane", "key", "next_at", "state"))
     moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1, "state": OWED}
     return insert.on_conflict_do_update(index_elements=[due.c.lane, due.c.key], set_=moved)
 
@@ -216,12 +209,3 @@ def ring_taken_up(tx: Transaction, lane: str) -> None:
 def reason_of(text: str) -> str:
     """A reason as every database can keep it: without NUL or halves of characters, at most 2,000 characters."""
     return text[:2000].encode("utf-8", "replace").decode().replace("\0", "")
-
-
-def insert_for(store: Store) -> Any:
-    """The INSERT of this database, which knows ON CONFLICT."""
-    if store.is_sqlite:
-        from sqlalchemy.dialects.sqlite import insert
-    else:
-        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-    return insert

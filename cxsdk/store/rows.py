@@ -1,0 +1,117 @@
+"""Writing many rows in one statement, the same statement whatever their number.
+
+SQLite runs a statement once for each row, which is the fastest that it can. To PostgreSQL the rows go over as one JSON
+array, which ``jsonb_to_recordset`` takes apart there: a list of values for each row would be another statement for each
+number of rows, with thousands of parameters, of which reading and planning costs several times as much as the rows.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    CursorResult,
+    LargeBinary,
+    Subquery,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.types import UtcDateTime
+
+Row = Mapping[str, Any]
+
+
+def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> CursorResult[Any]:
+    """Inserts those of these rows that no row of the table speaks against, in their order; returns these columns.
+
+    Rows are mappings with the same keys, names of columns; there is at least one.
+    """
+    return tx.execute(_insert_new(tx.dialect.name, table, tuple(rows[0]), returning), given(tx, table, rows))
+
+
+def update_each(tx: Transaction, table: Table, rows: Sequence[Row]) -> None:
+    """Writes to each row of the table its own values: mappings with the same keys, columns, ``id`` among them.
+
+    Of two for the same row the later one holds.
+    """
+    if rows:
+        last = list({row["id"]: row for row in rows}.values())
+        tx.execute(_update_each(tx.dialect.name, table, tuple(rows[0])), given(tx, table, last, prefix=_GIVEN))
+
+
+def inserting(on: str, table: Table, names: Sequence[str]) -> Any:
+    """An INSERT of ``given`` rows on the database of this name, to which ON CONFLICT and RETURNING may be added."""
+    if on == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table).from_select(list(names), select(*_unpacked(table, names).c))
+
+
+def given(tx: Transaction, table: Table, rows: Sequence[Row], *, prefix: str = "") -> Any:
+    """The parameters of a statement that writes these rows."""
+    if tx.dialect.name == "sqlite":
+        return [{f"{prefix}{name}": value for name, value in row.items()} for row in rows]
+    tellers = [(name, tell) for name in rows[0] if (tell := _teller(table, name)) is not None]
+    told = [{**row, **{name: None if row[name] is None else tell(row[name]) for name, tell in tellers}} for row in rows]
+    return {"rows": json.dumps(told, ensure_ascii=False, separators=(",", ":"))}
+
+
+def insert_for(store: Store) -> Any:
+    """The INSERT of this database, which knows ON CONFLICT."""
+    return sqlite.insert if store.is_sqlite else postgresql.insert
+
+
+#: Before the names of parameters of an UPDATE, which may not be those of columns.
+_GIVEN = "given_"
+
+
+@cache
+def _insert_new(on: str, table: Table, names: tuple[str, ...], returning: tuple[str, ...]) -> Any:
+    insert = inserting(on, table, names).on_conflict_do_nothing()
+    return insert.returning(*(table.c[name] for name in returning)) if returning else insert
+
+
+@cache
+def _update_each(on: str, table: Table, names: tuple[str, ...]) -> Any:
+    new: Any = (
+        {name: bindparam(f"{_GIVEN}{name}") for name in names} if on == "sqlite" else dict(_unpacked(table, names).c)
+    )
+    which = table.c.id == new.pop("id")
+    return update(table).where(which).values(new)
+
+
+def _unpacked(table: Table, names: Sequence[str]) -> Subquery:
+    """The rows of one JSON array as a table with these columns, of the types that they have in ``table``."""
+    columns = [column(name, Text() if _is_binary(table, name) else table.c[name].type) for name in names]
+    array = cast(bindparam("rows", type_=Text), postgresql.JSONB)
+    record = func.jsonb_to_recordset(array).table_valued(*columns).render_derived("r", with_types=True)
+    values = [func.decode(record.c[name], "base64") if _is_binary(table, name) else record.c[name] for name in names]
+    return select(*(value.label(name) for name, value in zip(names, values, strict=True))).subquery("given")
+
+
+def _is_binary(table: Table, name: str) -> bool:
+    return isinstance(table.c[name].type, LargeBinary)
+
+
+def _teller(table: Table, name: str) -> Callable[[Any], str] | None:
+    """How a value of this column is put into JSON, unless it is by itself."""
+    if isinstance(table.c[name].type, UtcDateTime):
+        return datetime.isoformat
+    return _in_base64 if _is_binary(table, name) else None
+
+
+def _in_base64(value: bytes) -> str:
+    return b64encode(value).decode("ascii")
