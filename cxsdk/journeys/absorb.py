@@ -23,6 +23,8 @@ from cxsdk.store.work import Claim, claim, settle, still_ours
 
 #: How many records one worker understands at once.
 BATCH = 200
+#: How long after one batch the next begins, unless the one was full.
+LINGER_S = 0.05
 #: How often a batch starts anew because another worker decided about the same people at the same moment.
 RACES = 5
 
@@ -38,9 +40,12 @@ class Parsed:
 
 def absorb(runtime: Runtime, lane: str) -> None:
     """Works off one claim of an account's inbound records."""
+    if not runtime.pacing.come(lane, LINGER_S):
+        return
     with runtime.store.write() as tx:
         rows = claim(runtime.store, tx, table, lane, BATCH, runtime.lease)
     if len(rows) == BATCH:
+        runtime.pacing.goes_on(lane)
         runtime.doorbell.ring([lane])
     if not rows:
         return

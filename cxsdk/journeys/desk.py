@@ -28,6 +28,8 @@ class Desk(ABC):
     duplicates: str = "upsert"
     lookup_lag: timedelta = timedelta(0)
     batch_size: int = 1
+    #: How long after one batch the next begins, unless the one was full: a call for many costs no more than for one.
+    linger_s: float = 0.5
     #: Whether a value that may have been sent may be sent again where nobody can tell.
     repeats: bool = True
     #: Whether what is there is changed in place: then a change that may have been made is made again without harm.

@@ -55,10 +55,14 @@ class _Batch:
 def deliver(desk: Desk, lane: str) -> None:
     """Works off one claim of a lane. An account whose last call failed is probed with a single row."""
     runtime, kind = desk.runtime, OutKind(lane.rpartition(":")[2])
+    if desk.batch_size > 1 and not runtime.pacing.come(lane, desk.linger_s):
+        return
     desk.prepare()
     batch = _take_patiently(desk, lane, kind)
     if batch is None:
         return
+    if batch.is_full:
+        runtime.pacing.goes_on(lane)
     if batch.is_full and not batch.is_probe:
         runtime.doorbell.ring([lane])  # before the call: a busy lane spreads over all workers
     with runtime.governor.counting(desk.account, kind, batch.permitted):

@@ -58,6 +58,8 @@ _REFUSED = "Their person was refused: "
 class PersonDesk(Desk):
     """Finds or creates people, many at once."""
 
+    linger_s = 1.0  # two calls a batch
+
     def __init__(self, runtime: Runtime, account: str) -> None:
         super().__init__(runtime, account)
         crm = runtime.crm

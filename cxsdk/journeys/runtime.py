@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from cxsdk.capabilities import CRM, Channel, Doorbell, Inbound, Plugin, SurveyProvider
-from cxsdk.domain.clock import Clock, stopwatch
+from cxsdk.domain.clock import Clock, SystemClock, stopwatch
 from cxsdk.domain.rules import FollowUp, SurveyRule
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.surveys import CLOSING
@@ -18,6 +18,7 @@ from cxsdk.domain.texts import Overrides, text
 from cxsdk.hooks import Hooks
 from cxsdk.journeys.agents import AgentBook
 from cxsdk.journeys.governor import Governor
+from cxsdk.journeys.pacing import Pacing
 from cxsdk.policy.rules import Budgets
 from cxsdk.store import Store
 from cxsdk.webhooks.ingest import Api
@@ -73,10 +74,14 @@ class Runtime:
     stopwatch: Callable[[], float] = stopwatch
     sleep: Callable[[float], None] = time.sleep
     chance: Random = field(default_factory=Random)
+    #: Waits for company under load, by the machine's time: never where another clock than the machine's runs.
+    pacing: Pacing = field(init=False)
     agents: AgentBook = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "agents", AgentBook(self.crm, self.clock))
+        lingers = isinstance(self.clock, SystemClock)
+        object.__setattr__(self, "pacing", Pacing(lingers=lingers, stopwatch=self.stopwatch, sleep=self.sleep))
 
     @property
     def accounts(self) -> Mapping[str, Plugin]:
