@@ -23,6 +23,10 @@ from tests.servers.process import (
 )
 
 USER = "postgres"
+#: What the server is asked to do at its end: it breaks connections off, and leaves nothing behind.
+STOP_BY = signal.SIGINT
+#: What it runs with.
+ENV = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 
 
 @contextmanager
@@ -30,22 +34,31 @@ def running() -> Iterator[str]:
     """The URL of a fresh server, in SQLAlchemy's form."""
     port = free_port()
     with scratch("postgres") as home:
-        programs = _programs(home)
-        data = str(give_away(home / "data"))
-        env = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
-        init = [f"{programs}/initdb", "--auth=trust", "--encoding=UTF8", f"--username={USER}", "--no-sync", "-D", data]
-        run(["setpriv", *unprivileged(), "--", *init], env=env)
-        server = [f"{programs}/postgres", "-D", data, "-h", LOOPBACK, "-p", str(port), *_SETTINGS]
+        command = prepared(home, port)
         log = home / "log"
         with serving(
-            server,
+            command,
             log=log,
             ready=lambda: "ready to accept connections" in log.read_text(),
             privileges=unprivileged(),
-            env=env,
-            stop_by=signal.SIGINT,
+            env=ENV,
+            stop_by=STOP_BY,
         ):
-            yield f"postgresql+psycopg://{USER}@{LOOPBACK}:{port}/postgres"
+            yield url_of(port)
+
+
+def url_of(port: int) -> str:
+    """The address of the server at this port."""
+    return f"postgresql+psycopg://{USER}@{LOOPBACK}:{port}/postgres"
+
+
+def prepared(home: Path, port: int) -> list[str]:
+    """Makes a new, empty server in ``home / "data"``, and returns the command that runs it, as whom it belongs to."""
+    programs = _programs(home)
+    data = str(give_away(home / "data"))
+    init = [f"{programs}/initdb", "--auth=trust", "--encoding=UTF8", f"--username={USER}", "--no-sync", "-D", data]
+    run(["setpriv", *unprivileged(), "--", *init], env=ENV)
+    return [f"{programs}/postgres", "-D", data, "-h", LOOPBACK, "-p", str(port), *_SETTINGS]
 
 
 _SETTINGS = ("-c", "unix_socket_directories=", "-c", "max_connections=200")
