@@ -7,9 +7,10 @@ answer was lost. What then happens depends on how the provider keeps a repeated 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Row
@@ -33,6 +34,8 @@ __all__ = ["Desk", "Finished", "deliver"]
 
 #: Errors that speak of the whole account: nothing else is sent to it before it has rested.
 _OF_THE_ACCOUNT = (Transient, AuthenticationError, OutcomeUnknown)
+#: How many rows of an account that takes one in a call are claimed together: a claim costs as much as a call.
+SINGLES = 4
 
 
 @dataclass
@@ -94,7 +97,7 @@ def _take(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
         is_paused, is_failing = accounts.standing(runtime.store, tx, desk.account)
         if is_paused:
             return None
-        limit = 1 if is_failing else desk.batch_size
+        limit = 1 if is_failing else _claim_size(desk)
         newest = runtime.governor.newest(limit)
         claimed = claim(runtime.store, tx, table, lane, limit, desk.lease, newest=newest)
         rows = _wanted(desk, tx, claimed)
@@ -102,6 +105,12 @@ def _take(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
         batch = _Batch([], [], _build(desk, tx, rows), taken_at, permitted, len(claimed) == limit, is_failing)
         _sort(desk, tx, rows, batch)
     return batch if claimed else None
+
+
+def _claim_size(desk: Desk) -> int:
+    """How many rows one claim takes: as many as a call, or a few calls where each takes one and nobody counts them."""
+    takes_one = desk.batch_size == 1 and desk.duplicates != "none"
+    return SINGLES if takes_one and not desk.runtime.governor.has_limits(desk.account) else desk.batch_size
 
 
 def _rest(desk: Desk, refused: NoPermit) -> None:
@@ -220,24 +229,34 @@ def _find_written(desk: Desk, keys: Sequence[str]) -> list[str | None]:
 
 
 def _send(desk: Desk, batch: _Batch) -> None:
-    """Calls the plugin with all rows; then one by one with those that failed before, or that it refused together.
+    """Calls the plugin with all rows, as many as it takes at once; then with each alone that it refused or failed on.
 
     What there is no time for any more, or what an account in trouble was not asked for, is given back as it was.
     """
-    together = [row for row in batch.rows if row.attempts == 0]
+    together = deque(_calls(desk, [row for row in batch.rows if row.attempts == 0]))
     alone = deque(row for row in batch.rows if row.attempts > 0)
-    if together and not batch.has_time(desk):
-        alone.extendleft(together)
-        together = []
-    answers = _call(desk, together, batch.values)
-    if len(together) > 1:
-        alone += [row for row, answer in answers if isinstance(answer, Rejected | Unsupported)]
-        answers = [(row, answer) for row, answer in answers if not isinstance(answer, Rejected | Unsupported)]
+    answers: Answers = []
+    while together and batch.has_time(desk) and not _speaks_of_the_account(answers):
+        rows = together.popleft()
+        told = _call(desk, rows, batch.values)
+        if len(rows) > 1:
+            alone += [row for row, answer in told if isinstance(answer, Rejected | Unsupported)]
+            told = [(row, answer) for row, answer in told if not isinstance(answer, Rejected | Unsupported)]
+        answers = [*answers, *told]
     write_down(desk, answers)
-    while alone and batch.has_time(desk) and not any(isinstance(answer, _OF_THE_ACCOUNT) for _, answer in answers):
+    while alone and batch.has_time(desk) and not _speaks_of_the_account(answers):
         answers = _call(desk, [alone.popleft()], batch.values)
         write_down(desk, answers)
-    write_down(desk, [(row, NotCalled()) for row in alone])
+    write_down(desk, [(row, NotCalled()) for row in [*chain.from_iterable(together), *alone]])
+
+
+def _calls(desk: Desk, rows: Sequence[Row[Any]]) -> Iterator[Sequence[Row[Any]]]:
+    """The rows of each call."""
+    return (rows[start : start + desk.batch_size] for start in range(0, len(rows), desk.batch_size))
+
+
+def _speaks_of_the_account(answers: Answers) -> bool:
+    return any(isinstance(answer, _OF_THE_ACCOUNT) for _, answer in answers)
 
 
 def _call(desk: Desk, rows: Sequence[Row[Any]], values: Mapping[int, Any]) -> Answers:

@@ -160,7 +160,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def troubled(shop: Shop, trouble: Path) -> Shop:
     """The same, for one test alone."""
-    for file in trouble.iterdir():
+    for file in filter(Path.is_file, trouble.iterdir()):
         copy(file, shop.file.parent)
     return shop
 

@@ -30,6 +30,7 @@ cx = CX(
     channels=[Telephony(name="pbx", secret=Secret("hush"))],
     database={database!r},
     broker={broker!r},
+    lease="5s",  # so that nobody waits long for what a killed worker had in hand
 )
 """
 
