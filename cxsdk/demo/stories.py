@@ -14,7 +14,7 @@ from cxsdk.demo.people import SampleCustomer
 from cxsdk.demo.purchases import Purchase
 
 #: How many stories there are for a purchase, on average.
-STORIES = 1.32
+STORIES = 1.1
 #: How long before and after the purchase a story may begin, in days.
 BEFORE, AFTER = 3, 9
 
@@ -69,10 +69,11 @@ _STORIES: tuple[tuple[float, tuple[Move, ...]], ...] = (
         60,
         (
             _MESSAGE_IN,
-            Move(Medium.MESSAGE, Way.IN, 0.9, _AT_ONCE),
-            Move(Medium.MESSAGE, Way.IN, 0.7, _AT_ONCE),
-            Move(Medium.MESSAGE, Way.IN, 0.5, _AT_ONCE),
-            Move(Medium.MESSAGE, Way.OUT, 0.6),
+            Move(Medium.MESSAGE, Way.IN, 0.95, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.IN, 0.85, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.IN, 0.75, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.IN, 0.6, _AT_ONCE),
+            Move(Medium.MESSAGE, Way.OUT, 0.4),
             Move(Medium.MESSAGE, Way.IN, 0.8),
             Move(Medium.MESSAGE, Way.IN, 0.6, _AT_ONCE),
         ),
