@@ -21,7 +21,7 @@ HEAD = """\
 
 > {machine}
 
-On these cores everything runs at once: the load, web, worker, clock, the database, Redis and two CRMs.
+On these cores everything runs at once: the load, web, worker, clock, the database, Redis and two CRMs.{less}
 
 | figure | ours | baseline | ratio | expected | reached |
 | --- | --- | --- | --- | --- | --- |
@@ -42,11 +42,19 @@ sent until the last contact stands in the CRM. The latency includes the CRM's ow
 """
 
 
-def write(found: Sequence[tuple[Figure, Measured]], page: Path = PAGE) -> None:
-    """Writes the page anew."""
+def write(
+    found: Sequence[tuple[Figure, Measured]], page: Path = PAGE, *, less: Sequence[tuple[str, int]] = ()
+) -> None:
+    """Writes the page anew. ``less``: the amounts that were not those of a whole run."""
     runs = max(measured.runs for _, measured in found)
     rows = "".join(_row(figure, measured) for figure, measured in found)
-    page.write_text(HEAD.format(machine=machine()) + rows + TAIL.format(runs=runs), encoding="utf-8")
+    page.write_text(HEAD.format(machine=machine(), less=_told(less)) + rows + TAIL.format(runs=runs), encoding="utf-8")
+
+
+def _told(less: Sequence[tuple[str, int]]) -> str:
+    if not less:
+        return ""
+    return " Not everything was measured in full: " + ", ".join(f"`{name}={value:,}`" for name, value in less) + "."
 
 
 def machine() -> str:
