@@ -42,9 +42,7 @@ sent until the last contact stands in the CRM. The latency includes the CRM's ow
 """
 
 
-def write(
-    found: Sequence[tuple[Figure, Measured]], page: Path = PAGE, *, less: Sequence[tuple[str, int]] = ()
-) -> None:
+def write(found: Sequence[tuple[Figure, Measured]], page: Path = PAGE, *, less: Sequence[tuple[str, int]] = ()) -> None:
     """Writes the page anew. ``less``: the amounts that were not those of a whole run."""
     runs = max(measured.runs for _, measured in found)
     rows = "".join(_row(figure, measured) for figure, measured in found)
