@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             print(measured.line(), flush=True)
             found.append((figure, measured))
     if given.write:
-        page.write(found, less=given.set)
+        page.write(found, bench.size)
     return 0
 
 

@@ -36,7 +36,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Figure:
-    """What can be measured. Both sides are numbers of ``unit``."""
+    """What can be measured. Both sides are numbers of ``unit``; amounts of ``Size`` stand in braces."""
 
     name: str
     title: str

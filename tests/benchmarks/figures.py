@@ -10,7 +10,7 @@ from tests.benchmarks.memory_figures import worker_memory
 from tests.benchmarks.waiting_figures import claims, inserts
 
 NAIVE = "naive"
-FEW_WAIT = "with 10 thousand waiting"
+FEW_WAIT = "with {waiting_little:,} waiting"
 
 FIGURES = (
     Figure(
@@ -86,7 +86,7 @@ FIGURES = (
     ),
     Figure(
         "claim_postgresql",
-        "Claim and commit of 500 due rows with 10 million waiting; PostgreSQL",
+        "Claim and commit of 500 due rows with {waiting:,} waiting; PostgreSQL",
         "ms",
         FEW_WAIT,
         claims("postgresql"),
@@ -94,7 +94,7 @@ FIGURES = (
     ),
     Figure(
         "insert_postgresql",
-        "Inserting rows of the far future, 500 a transaction, with 10 million waiting; PostgreSQL",
+        "Inserting rows of the far future, 500 a transaction, with {waiting:,} waiting; PostgreSQL",
         "rows/s",
         FEW_WAIT,
         inserts("postgresql"),
@@ -102,7 +102,7 @@ FIGURES = (
     ),
     Figure(
         "claim_sqlite",
-        "Claim and commit of 500 due rows with 10 million waiting; SQLite",
+        "Claim and commit of 500 due rows with {waiting:,} waiting; SQLite",
         "ms",
         FEW_WAIT,
         claims("sqlite"),
@@ -110,7 +110,7 @@ FIGURES = (
     ),
     Figure(
         "insert_sqlite",
-        "Inserting rows of the far future, 500 a transaction, with 10 million waiting; SQLite",
+        "Inserting rows of the far future, 500 a transaction, with {waiting:,} waiting; SQLite",
         "rows/s",
         FEW_WAIT,
         inserts("sqlite"),
@@ -118,9 +118,9 @@ FIGURES = (
     ),
     Figure(
         "worker_memory",
-        "Memory of a worker after 1 million contacts",
+        "Memory of a worker after {long_life:,} contacts",
         "MB",
-        "after 10 thousand",
+        "after {short_life:,}",
         worker_memory,
         Expected(at_most=1.1),
         runs=1,

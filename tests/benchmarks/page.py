@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 
 from tests.benchmarks.figure import Figure, Measured
 from tests.benchmarks.processes import ROOT
+from tests.benchmarks.sizes import SIZES, Size
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -28,7 +30,7 @@ On these cores everything runs at once: the load, web, worker, clock, the databa
 """
 
 TAIL = """
-Medians of {runs} runs of each side, after a warm-up; the memory is that of one long run.
+Runs of each side: {runs}, of which the median counts, after a warm-up; the memory is that of one long run.
 
 **Naive** is what one writes in an afternoon: the same ASGI server checks the same signature and sends a dramatiq
 message through Redis, and an actor on 8 threads posts each contact to the CRM with `requests`. It looks nobody up, and
@@ -42,17 +44,17 @@ sent until the last contact stands in the CRM. The latency includes the CRM's ow
 """
 
 
-def write(found: Sequence[tuple[Figure, Measured]], page: Path = PAGE, *, less: Sequence[tuple[str, int]] = ()) -> None:
-    """Writes the page anew. ``less``: the amounts that were not those of a whole run."""
-    runs = max(measured.runs for _, measured in found)
-    rows = "".join(_row(figure, measured) for figure, measured in found)
-    page.write_text(HEAD.format(machine=machine(), less=_told(less)) + rows + TAIL.format(runs=runs), encoding="utf-8")
+def write(found: Sequence[tuple[Figure, Measured]], size: Size, page: Path = PAGE) -> None:
+    """Writes the page anew, of figures that were measured with these amounts."""
+    rows = "".join(_row(figure, measured, size) for figure, measured in found)
+    page.write_text(HEAD.format(machine=machine(), less=_less(size)) + rows + TAIL.format(runs=size.runs), "utf-8")
 
 
-def _told(less: Sequence[tuple[str, int]]) -> str:
-    if not less:
-        return ""
-    return " Not everything was measured in full: " + ", ".join(f"`{name}={value:,}`" for name, value in less) + "."
+def _less(size: Size) -> str:
+    """Which amounts are not those of a whole run."""
+    whole = asdict(SIZES["full"])
+    other = [f"`{name}={value:,}`" for name, value in asdict(size).items() if value != whole[name]]
+    return f" Not everything was measured in full: {', '.join(other)}." if other else ""
 
 
 def machine() -> str:
@@ -69,13 +71,19 @@ def _processor() -> str:
     return next(names, "").partition(":")[2].strip() or platform.machine()
 
 
-def _row(figure: Figure, found: Measured) -> str:
+def _row(figure: Figure, found: Measured, size: Size) -> str:
     reached = {True: "yes", False: "**no**", None: ""}[found.reached]
     ours, baseline = (
         f"{_rounded(found.ours)} {found.unit}",
-        f"{_rounded(found.baseline)} {found.unit} {figure.baseline}",
+        f"{_rounded(found.baseline)} {found.unit} {named(figure.baseline, size)}",
     )
-    return f"| {figure.title} | {ours} | {baseline} | {_rounded(found.ratio)} | {found.expected} | {reached} |\n"
+    title = named(figure.title, size)
+    return f"| {title} | {ours} | {baseline} | {_rounded(found.ratio)} | {found.expected} | {reached} |\n"
+
+
+def named(words: str, size: Size) -> str:
+    """A title or a baseline's name with the amounts that were measured."""
+    return words.format(**asdict(size))
 
 
 def _rounded(number: float) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tests.benchmarks.contacts import Contacts
 from tests.benchmarks.figure import Expected, Measured
 from tests.benchmarks.figures import FIGURES
 from tests.benchmarks.processes import ROOT
+from tests.benchmarks.sizes import SIZES
 
 #: One of each kind: processes over Redis and PostgreSQL, one process, waiting rows, a program's start.
 SOME = ["contacts_batch_crm", "contacts_embedded", "claim_sqlite", "import"]
@@ -64,13 +67,24 @@ def test_a_bound_itself_is_good_enough(expected: Expected, met: float, missed: f
 def test_the_page_says_what_was_not_reached(tmp_path: Path) -> None:
     figure = next(figure for figure in FIGURES if figure.name == "crm_calls")
     measured = Measured("crm_calls", 0.06, 1.0, 0.06, 3, "calls", "<= 0.03", reached=False)
-    page.write([(figure, measured)], tmp_path / "performance.md")
+    page.write([(figure, measured)], SIZES["full"], tmp_path / "performance.md")
     assert "| 0.06 | <= 0.03 | **no** |" in (tmp_path / "performance.md").read_text()
 
 
 def test_every_figure_has_a_row_on_the_page() -> None:
     told = page.PAGE.read_text(encoding="utf-8")
-    assert [figure.name for figure in FIGURES if f"| {figure.title} |" not in told] == []
+    rows = {figure.name: re.sub(r"\\{\w+:,\\}", r"[0-9,]+", re.escape(f"| {figure.title} |")) for figure in FIGURES}
+    assert [name for name, row in rows.items() if not re.search(row, told)] == []
+
+
+def test_the_page_names_the_amounts_that_were_measured(tmp_path: Path) -> None:
+    figure = next(figure for figure in FIGURES if figure.name == "claim_sqlite")
+    measured = Measured("claim_sqlite", 2.0, 1.0, 2.0, 1, "ms", "<= 1.4", reached=False)
+    page.write([(figure, measured)], replace(SIZES["full"], waiting=5_000), tmp_path / "performance.md")
+    told = (tmp_path / "performance.md").read_text()
+    assert "with 5,000 waiting; SQLite" in told
+    assert "with 10,000 waiting" in told
+    assert "Not everything was measured in full: `waiting=5,000`." in told
 
 
 def test_only_a_whole_run_is_written_down() -> None:
