@@ -90,6 +90,7 @@ class CX(Settings):
     @field_validator("channels", "survey_providers", "surveys", "plugins", mode="before")
     @classmethod
     def _is_a_list(cls, given: Any, info: ValidationInfo) -> Any:
+        # A single plugin would be taken for a list of its settings: pydantic's models can be iterated over
         if isinstance(given, list | tuple):
             return given
         raise ValueError(f"must be a list: {info.field_name}=[…]")

@@ -9,11 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.crash.runs import EVERYTHING, Run
+from tests.crash.runs import EVERYTHING, Run, runs
 from tests.crash.worlds import SERVERS, Pair, performing
 
 #: Pairs on which processes are killed only where everything is asked for.
 collect_ignore = [] if EVERYTHING else ["test_postgresql_rabbitmq.py", "test_postgresql_alone.py"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The runs of a module's pair."""
+    if "run" in metafunc.fixturenames:
+        metafunc.parametrize("run", runs(metafunc.module.BROKER), ids=str)
 
 
 @pytest.fixture(scope="module")

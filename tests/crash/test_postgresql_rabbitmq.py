@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future
-
-import pytest
-
-from tests.crash.runs import Run, runs
+from tests.crash.killing import killed_here
 
 DATABASE, BROKER = "postgresql", "amqp"
 
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("run", runs(BROKER), ids=str)
-def test_a_process_that_is_killed_here_loses_and_doubles_nothing(
-    run: Run, outcomes: Mapping[Run, Future[None]]
-) -> None:
-    outcomes[run].result()
+test_a_process_that_is_killed_here_loses_and_doubles_nothing = killed_here
