@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cxsdk.domain.values import Value
 from cxsdk.errors import BadInput
@@ -33,13 +33,16 @@ class Headers(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._items)
 
+    def __repr__(self) -> str:
+        return f"Headers({sorted(self._items)})"  # not their values: tokens are among them
+
 
 class Request(Value):
     """A webhook request as it arrived. ``url`` is the public one, the way the provider wrote and signed it."""
 
     method: str = "POST"
     url: str = ""
-    headers: Mapping[str, str] = Field(default_factory=dict)
+    headers: Annotated[Mapping[str, str], AfterValidator(Headers)] = Headers({})
     body: bytes = b""
 
     def kept_headers(self) -> dict[str, str]:
@@ -48,7 +51,7 @@ class Request(Value):
 
     def header(self, name: str, default: str = "") -> str:
         """One header's value, whatever its case."""
-        return Headers(self.headers).get(name, default)
+        return self.headers.get(name, default)
 
 
 class Raw(Value):
@@ -87,8 +90,8 @@ def read_json(body: bytes) -> Any:
     them) would be refused by databases and CRMs: the one is left out, the other becomes U+FFFD.
     """
     try:
-        # decoded strictly: json.loads would take UTF-16, and surrogates that are no UTF-8
-        payload = json.loads(body.decode(), parse_constant=_refuse_constant)
+        # decoded strictly: JSON's own reader would take UTF-16, and surrogates that are no UTF-8
+        payload = _DECODER.decode(body.decode())
         return _storable(payload) if b"\\u" in body else payload
     except (ValueError, RecursionError):
         raise BadInput("The body is not valid JSON in UTF-8.", code="json_invalid") from None
@@ -106,6 +109,9 @@ def _storable(value: Any) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def body_id(body: bytes) -> str:

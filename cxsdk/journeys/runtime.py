@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -83,7 +84,7 @@ class Runtime:
         lingers = isinstance(self.clock, SystemClock)
         object.__setattr__(self, "pacing", Pacing(lingers=lingers, stopwatch=self.stopwatch, sleep=self.sleep))
 
-    @property
+    @cached_property
     def accounts(self) -> Mapping[str, Plugin]:
         """Every account by name, our own for the ingest API among them."""
         return {self.crm.name: self.crm, **self.channels, **self.survey_providers, self.api.name: self.api}

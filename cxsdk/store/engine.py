@@ -9,13 +9,22 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Interval, Select, bindparam, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    NoSuchModuleError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from sqlalchemy.sql.elements import ColumnElement
 
 from cxsdk.domain.clock import Clock, SystemClock
@@ -32,7 +41,11 @@ CACHE_KIB = 65_536
 #: A connection inside one transaction; every query of the store takes one.
 Transaction = Connection
 
+#: How long a connection to PostgreSQL rests before it is asked whether it is still there, in seconds.
+PING_AFTER_S = 1.0
+
 _LANES = "cxsdk.lanes"
+_RESTS_SINCE = "cxsdk.rests_since"
 
 
 #: Of no length: the present moment is so far from now.
@@ -176,11 +189,27 @@ def _dumps(value: Any) -> str:
 
 
 def _postgres_engine(url: URL) -> Engine:
-    # A pinged connection costs a round trip and saves a failed request after each restart of the server.
-    engine = create_engine(
-        url, pool_pre_ping=True, pool_size=16, max_overflow=16, json_serializer=_dumps, hide_parameters=True
-    )
+    engine = create_engine(url, pool_size=16, max_overflow=16, json_serializer=_dumps, hide_parameters=True)
+
+    @event.listens_for(engine, "checkin")
+    def _rest(_: object, record: ConnectionPoolEntry) -> None:
+        record.info[_RESTS_SINCE] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ping_what_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        # A ping saves a failed request after a restart of the server; of a connection at work it is a wasted round trip
+        rested = monotonic() - record.info.get(_RESTS_SINCE, monotonic())
+        if rested > PING_AFTER_S and not _answers(engine, connection):
+            raise InvalidatePoolError
+
     return engine.execution_options(isolation_level="READ COMMITTED")
+
+
+def _answers(engine: Engine, connection: DBAPIConnection) -> bool:
+    try:
+        return engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        return False
 
 
 def _sqlite_engine(url: URL, begin: str) -> Engine:

@@ -90,7 +90,7 @@ class _Door:
                 detail="Send Content-Type: application/json.",
             )
         try:
-            body = await read_body(request, BODY_LIMIT)
+            body = await read_body(request.receive, BODY_LIMIT)
         except ClientDisconnect:
             return Response(status_code=400)
         if body is None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from cxsdk.app import Opened
 from cxsdk.web.api import api_routes
@@ -17,13 +19,26 @@ from cxsdk.web.health import health_routes
 from cxsdk.web.intake import Intake
 from cxsdk.web.problems import ROUTE_PROBLEMS
 from cxsdk.web.surveys import survey_routes
-from cxsdk.web.webhooks import webhook_route
+from cxsdk.web.webhooks import PATH, Webhooks
+
+
+class _PublicApp(Starlette):
+    """Routes, and a short cut past them for webhooks."""
+
+    def __init__(self, webhooks: Webhooks, **routing: Any) -> None:
+        super().__init__(**routing)
+        self._webhooks = webhooks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        go = self._webhooks if self._webhooks.takes(scope) else super().__call__
+        await go(scope, receive, send)
 
 
 def public_app(opened: Opened) -> Starlette:
     """Webhooks, survey pages, the ingest API and health: what may face the internet."""
     runtime = opened.runtime
     intake = Intake(runtime.store)
+    webhooks = Webhooks(runtime, intake, opened.cx.public_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -32,12 +47,12 @@ def public_app(opened: Opened) -> Starlette:
         intake.stop()
 
     routes: list[BaseRoute] = [
-        webhook_route(runtime, intake, opened.cx.public_url),
+        Route(f"{PATH}/{{account}}", webhooks, methods=["POST"]),  # tells of other methods
         *survey_routes(StoreDesk(runtime, intake), runtime.signer, runtime.clock),
         *api_routes(runtime, intake),
         *health_routes(runtime.store),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=dict(ROUTE_PROBLEMS))
+    app = _PublicApp(webhooks, routes=routes, lifespan=lifespan, exception_handlers=dict(ROUTE_PROBLEMS))
     app.router.redirect_slashes = False  # a redirect would send signatures and tokens to wherever Host points
     return app
 

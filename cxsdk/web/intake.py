@@ -12,10 +12,10 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Any
+from itertools import islice
 
 from cxsdk.errors import StoreUnavailable
 from cxsdk.observe import logger
@@ -35,21 +35,31 @@ class _Waiting:
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[list[Stored]]
 
-    def succeed(self, outcomes: list[Stored]) -> None:
-        self._tell(self.answer.set_result, outcomes)
 
-    def fail(self, error: Exception) -> None:
-        self._tell(self.answer.set_exception, error)
+#: What becomes of a request: the outcomes of its records, or why there are none.
+_Answer = list[Stored] | Exception
 
-    def _tell(self, how: Callable[[Any], None], what: Any) -> None:
+
+def _tell(requests: Iterable[_Waiting], answers: Iterable[_Answer]) -> None:
+    """Answers requests, all of a loop at once: to wake it costs more than an answer."""
+    told: dict[asyncio.AbstractEventLoop, list[tuple[_Waiting, _Answer]]] = defaultdict(list)
+    for one, answer in zip(requests, answers, strict=True):
+        told[one.loop].append((one, answer))
+    for loop, some in told.items():
         try:
-            self.loop.call_soon_threadsafe(self._if_awaited, how, what)
+            loop.call_soon_threadsafe(_answer, some)
         except RuntimeError:  # the server stopped; the sender got no answer and sends it again
             logger("cxsdk.intake").info("answer_not_wanted")
 
-    def _if_awaited(self, how: Callable[[Any], None], what: Any) -> None:
-        if not self.answer.done():
-            how(what)
+
+def _answer(told: Iterable[tuple[_Waiting, _Answer]]) -> None:
+    for one, answer in told:
+        if one.answer.done():  # nobody waits for it any more
+            continue
+        if isinstance(answer, Exception):
+            one.answer.set_exception(answer)
+        else:
+            one.answer.set_result(answer)
 
 
 #: Requests that are stored in one transaction.
@@ -129,9 +139,8 @@ class Intake:
             try:
                 parts = [*self._commit(parts[0]), *parts[1:]]
             except StoreUnavailable as error:
-                for one in chain(*parts):
-                    one.fail(error)
-                return
+                waiting = [one for part in parts for one in part]
+                return _tell(waiting, [error] * len(waiting))
 
     def _commit(self, part: _Part) -> list[_Part]:
         """Stores requests together and answers them; or stores nothing, and tells in which parts to try again."""
@@ -148,10 +157,9 @@ class Intake:
             if len(part) > 1:
                 return [part[: len(part) // 2], part[len(part) // 2 :]]
             logger("cxsdk.intake").error("record_refused", kind=type(error).__name__)
-            part[0].fail(StoreUnavailable("The database refused the record."))
+            _tell(part, [StoreUnavailable("The database refused the record.")])
             return []
-        for one, mine in zip(part, outcomes, strict=True):
-            one.succeed(mine)
+        _tell(part, outcomes)
         return []
 
 

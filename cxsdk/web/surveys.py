@@ -225,7 +225,7 @@ def _look(request: Request, view: SurveyView | None = None, *, can_stop: bool = 
 
 async def _body(request: Request) -> bytes:
     try:
-        body = await read_body(request, BODY_LIMIT)
+        body = await read_body(request.receive, BODY_LIMIT)
     except ClientDisconnect:
         raise _Ending(400, "unavailable") from None
     if body is None:

@@ -1,13 +1,13 @@
 """``/webhooks/{account}``: verified on raw bytes, stored raw, answered after the commit; understood later.
 
-A bare route: it is the one that must be fast.
+An ASGI application of its own and no route: it is the one that must be fast, and finding a route costs as much.
 """
 
 from __future__ import annotations
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from cxsdk.capabilities import Inbound
 from cxsdk.domain.raw import Raw, body_id
@@ -20,29 +20,47 @@ from cxsdk.web.bodies import read_body
 from cxsdk.web.intake import Intake
 from cxsdk.web.problems import problem, problem_of
 
+#: Where the accounts' webhooks are, each under the account's name.
+PATH = "/webhooks"
 #: The largest body taken, in bytes.
 BODY_LIMIT = 1_048_576
 #: The longest event id kept as it is, in characters.
 KEY_LIMIT = 200
 
+#: The answer to what is safely stored.
+TAKEN = Response(status_code=202)
 
-def webhook_route(runtime: Runtime, intake: Intake, public_url: str) -> Route:
-    """The route that takes the webhooks of every account that verifies them."""
 
-    async def receive(request: Request) -> Response:
-        account = request.path_params["account"]
-        plugin = runtime.inbound(account)
+class Webhooks:
+    """Takes the webhooks of every account that verifies them."""
+
+    def __init__(self, runtime: Runtime, intake: Intake, public_url: str) -> None:
+        self._runtime = runtime
+        self._intake = intake
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await self._answer(scope, receive)
+        await answer(scope, receive, send)
+
+    @staticmethod
+    def takes(scope: Scope) -> bool:
+        """Whether this is a webhook."""
+        return scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rpartition("/")[0] == PATH
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        account = scope["path"].rpartition("/")[2]
+        plugin = self._runtime.inbound(account)
         if plugin is None or not _has_webhook(plugin):
             return problem(404, "There is no such account", code="account_unknown", detail="Check the URL.")
         try:
-            body = await read_body(request, BODY_LIMIT)
+            body = await read_body(receive, BODY_LIMIT)
         except ClientDisconnect:
             return Response(status_code=400)
         if body is None:
             return problem(413, "The body is too large", code="body_too_large", detail=f"At most {BODY_LIMIT} bytes.")
-        return await _store(runtime, intake, account, plugin, _raw_request(request, body, public_url))
-
-    return Route("/webhooks/{account}", receive, methods=["POST"])
+        request = _raw_request(scope, body, self._public_url)
+        return await _store(self._runtime, self._intake, account, plugin, request)
 
 
 async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound, request: RawRequest) -> Response:
@@ -59,7 +77,7 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
     if outcome is Stored.CONFLICT:
         logger("cxsdk.web").warning("event_conflict", account=account, key=raw.id)
         return problem(409, "Another event has this id", code="event_conflict", detail="The first one is kept.")
-    return Response(status_code=202)
+    return TAKEN
 
 
 def _verified(runtime: Runtime, account: str, plugin: Inbound, request: RawRequest) -> Raw:
@@ -84,9 +102,9 @@ def _has_webhook(plugin: Inbound) -> bool:
     return type(plugin).verify is not Inbound.verify
 
 
-def _raw_request(request: Request, body: bytes, public_url: str) -> RawRequest:
+def _raw_request(scope: Scope, body: bytes, public_url: str) -> RawRequest:
     """The request under the public address, as the provider wrote and signed it, whatever proxy stands between."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    path = request.scope.get("raw_path", request.url.path.encode()).decode("ascii", "replace").partition("?")[0]
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-    return RawRequest(method=request.method, url=f"{public_url}{path}{query}", headers=headers, body=body)
+    query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+    path = scope.get("raw_path", scope["path"].encode()).decode("ascii", "replace").partition("?")[0]
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    return RawRequest(method=scope["method"], url=f"{public_url}{path}{query}", headers=headers, body=body)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from time import monotonic
 
 import dramatiq
 from sqlalchemy import text
@@ -24,6 +25,8 @@ from cxsdk_workers.postgres import NOTIFY
 PATIENCE = timedelta(seconds=10)
 #: A row that is the ring itself is never lost, and keeps its place among those that wait.
 FOREVER = timedelta(days=36_500)
+#: How long after a ring the same lane is rung for again, in seconds: each commit of a busy web process asks for it.
+BREATH_S = 0.02
 #: How long the end of a process waits for its last rings, in seconds; the clock's sweep makes up for them.
 LAST_RINGS_S = 2.0
 
@@ -63,6 +66,7 @@ class BrokerDoorbell:
         self._store = store
         self._lease = lease
         self._lanes: set[str] = set()
+        self._rung: dict[str, float] = {}  # when each lane was last rung for, unless this process took it up since
         self._changed = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
@@ -75,6 +79,7 @@ class BrokerDoorbell:
 
     def taken_up(self, lane: str) -> None:
         """The next ring for this lane is needed again."""
+        self._rung.pop(lane, None)
         try:
             with self._quick() as tx:
                 ring_taken_up(tx, lane)
@@ -99,9 +104,17 @@ class BrokerDoorbell:
     def _next(self) -> list[str]:
         """The lanes to ring for, as soon as there are any; none is the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._lanes or self._is_closing)
-            lanes, self._lanes = self._lanes, set()
+            while not (self._is_closing or self._ripe()):
+                self._changed.wait(BREATH_S if self._lanes else None)
+            lanes = self._lanes if self._is_closing else self._ripe()
+            self._lanes = self._lanes - lanes
+            self._rung |= dict.fromkeys(lanes, monotonic())
         return sorted(lanes)
+
+    def _ripe(self) -> set[str]:
+        """The lanes that wait and were not rung for a moment ago."""
+        now = monotonic()
+        return {lane for lane in self._lanes if now - self._rung.get(lane, -BREATH_S) >= BREATH_S}
 
     def _pass_on(self, lanes: Iterable[str]) -> None:
         try:
