@@ -15,8 +15,7 @@ from cxsdk.journeys.folding import Arrived, fold_facts
 from cxsdk.journeys.reasons import bug_in
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
-from cxsdk.store import inbox
-from cxsdk.store.customers import LostRace
+from cxsdk.store import LostRace, inbox
 from cxsdk.store.tables import DONE
 from cxsdk.store.tables import inbox as table
 from cxsdk.store.work import Claim, claim, settle, still_ours
@@ -38,19 +37,19 @@ class Parsed:
     problem: str = ""
 
 
-def absorb(runtime: Runtime, lane: str) -> None:
-    """Works off one claim of an account's inbound records."""
+def absorb(runtime: Runtime, lane: str) -> bool:
+    """Works off one claim of an account's inbound records; tells whether there may be more."""
     if not runtime.pacing.come(lane, LINGER_S):
-        return
+        return False
     with runtime.store.write() as tx:
         rows = claim(runtime.store, tx, table, lane, BATCH, runtime.lease)
     if len(rows) == BATCH:
         runtime.pacing.goes_on(lane)
         runtime.doorbell.ring([lane])
-    if not rows:
-        return
     account = lane.removeprefix("inbox:")
-    _fold(runtime, account, [_parse(runtime, account, row) for row in rows])
+    if rows:
+        _fold(runtime, account, [_parse(runtime, account, row) for row in rows])
+    return len(rows) == BATCH
 
 
 def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:

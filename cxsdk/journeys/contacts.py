@@ -16,8 +16,8 @@ from cxsdk.journeys.consequences import draw
 from cxsdk.journeys.entries import entry_for
 from cxsdk.journeys.people import owe_people
 from cxsdk.journeys.runtime import Runtime
-from cxsdk.store import Transaction, customers, interactions, outbox
-from cxsdk.store.customers import Contact, LostRace
+from cxsdk.store import LostRace, Transaction, customers, interactions, outbox
+from cxsdk.store.customers import Contact
 from cxsdk.store.interactions import Known
 from cxsdk.store.outbox import OutKind
 from cxsdk.store.tables import interactions as table

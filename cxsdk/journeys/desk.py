@@ -30,6 +30,8 @@ class Desk(ABC):
     batch_size: int = 1
     #: How long after one batch the next begins, unless the one was full: a call for many costs no more than for one.
     linger_s: float = 0.5
+    #: Whether something about the customer follows from a receipt; else nobody waits for it who decides about them.
+    decides: bool = True
     #: Whether a value that may have been sent may be sent again where nobody can tell.
     repeats: bool = True
     #: Whether what is there is changed in place: then a change that may have been made is made again without harm.

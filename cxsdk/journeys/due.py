@@ -10,8 +10,7 @@ from sqlalchemy import Row
 from cxsdk.errors import StoreUnavailable
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
-from cxsdk.store import Transaction
-from cxsdk.store.customers import LostRace
+from cxsdk.store import LostRace, Transaction
 from cxsdk.store.tables import DEAD, due
 from cxsdk.store.work import Claim, claim, finish_due, settle_all, still_ours
 
@@ -22,8 +21,8 @@ BATCH = 200
 Look = Callable[[Runtime, Transaction, Sequence[str]], None]
 
 
-def look_at(runtime: Runtime, lane: str, look: Look) -> None:
-    """Works off one claim of a lane of due rows."""
+def look_at(runtime: Runtime, lane: str, look: Look) -> bool:
+    """Works off one claim of a lane of due rows; tells whether there may be more."""
     with runtime.store.write() as tx:
         rows = claim(runtime.store, tx, due, lane, BATCH, runtime.lease)
     if len(rows) == BATCH:
@@ -36,6 +35,7 @@ def look_at(runtime: Runtime, lane: str, look: Look) -> None:
         logger("cxsdk.due").warning("batch_looked_at_singly", lane=lane, kind=type(error).__name__)
         for row in rows:
             _alone(runtime, row, look)
+    return len(rows) == BATCH
 
 
 def _together(runtime: Runtime, rows: Sequence[Row[Any]], look: Look) -> None:

@@ -63,6 +63,8 @@ def _counterpart(contact: Interaction) -> str:
 class EntryDesk(Desk):
     """Logs entries, and updates them or adds a note when more becomes known."""
 
+    decides = False
+
     def __init__(self, runtime: Runtime, account: str) -> None:
         super().__init__(runtime, account)
         crm = runtime.crm

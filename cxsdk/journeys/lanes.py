@@ -17,6 +17,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.task_lane import TaskDesk
 from cxsdk.journeys.told import HookDesk
 from cxsdk.observe import logger
+from cxsdk.store import LostRace
 from cxsdk.store.outbox import OutKind
 
 #: The desk of each kind of outward work.
@@ -37,13 +38,23 @@ DUE: dict[str, Look] = {
 }
 
 
+#: How long a worker stays with a lane that is never empty, in seconds, and for how many claims; then others are served.
+STAY_S = 1.0
+ROUNDS = 20
+
+
 def work(runtime: Runtime, lane: str) -> None:
-    """Works off one claim of a lane. Never raises: what went wrong is in the row, or the lease ends."""
+    """Works off a lane, claim by claim. Never raises: what went wrong is in the row, or the lease ends."""
     runtime.doorbell.taken_up(lane)
+    until = runtime.stopwatch() + STAY_S
     try:
-        _work(runtime, lane)
+        for _ in range(ROUNDS):
+            if not _work(runtime, lane) or runtime.stopwatch() > until:
+                break
     except StoreUnavailable as error:
         logger("cxsdk.work").warning("store_unavailable", lane=lane, error=str(error))
+    except LostRace:
+        logger("cxsdk.work").info("race_lost", lane=lane)
     except Exception as error:
         logger("cxsdk.work").exception("lane_failed", lane=lane, kind=type(error).__name__)
 
@@ -56,16 +67,17 @@ def desk_of(runtime: Runtime, account: str, kind: str) -> Desk | None:
     return (RoutingDesk if account == ANY else DESKS[kind])(runtime, account)
 
 
-def _work(runtime: Runtime, lane: str) -> None:
+def _work(runtime: Runtime, lane: str) -> bool:
+    """Works off one claim of a lane; tells whether there may be more."""
     table, _, rest = lane.partition(":")
     if table == "inbox":
-        absorb(runtime, lane)
-    elif table == "due" and lane in DUE:
-        look_at(runtime, lane, DUE[lane])
-    elif table == "outbox":
+        return absorb(runtime, lane)
+    if table == "due" and lane in DUE:
+        return look_at(runtime, lane, DUE[lane])
+    if table == "outbox":
         account, _, kind = rest.rpartition(":")
         desk = desk_of(runtime, account, kind)
         if desk is not None:
-            deliver(desk, lane)
-        else:
-            logger("cxsdk.work").warning("account_unknown", lane=lane, cure="Configure it again, or drop its rows.")
+            return deliver(desk, lane)
+        logger("cxsdk.work").warning("account_unknown", lane=lane, cure="Configure it again, or drop its rows.")
+    return False

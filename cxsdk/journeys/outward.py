@@ -35,7 +35,7 @@ __all__ = ["Desk", "Finished", "deliver"]
 #: Errors that speak of the whole account: nothing else is sent to it before it has rested.
 _OF_THE_ACCOUNT = (Transient, AuthenticationError, OutcomeUnknown)
 #: How many rows of an account that takes one in a call are claimed together: a claim costs as much as a call.
-SINGLES = 4
+SINGLES = 8
 
 
 @dataclass
@@ -55,15 +55,18 @@ class _Batch:
         return left > desk.deadline_s
 
 
-def deliver(desk: Desk, lane: str) -> None:
-    """Works off one claim of a lane. An account whose last call failed is probed with a single row."""
+def deliver(desk: Desk, lane: str) -> bool:
+    """Works off one claim of a lane; tells whether there may be more.
+
+    An account whose last call failed is probed with a single row.
+    """
     runtime, kind = desk.runtime, OutKind(lane.rpartition(":")[2])
     if desk.batch_size > 1 and not runtime.pacing.come(lane, desk.linger_s):
-        return
+        return False
     desk.prepare()
     batch = _take_patiently(desk, lane, kind)
     if batch is None:
-        return
+        return False
     if batch.is_full:
         runtime.pacing.goes_on(lane)
     if batch.is_full and not batch.is_probe:
@@ -73,6 +76,7 @@ def deliver(desk: Desk, lane: str) -> None:
         _send(desk, batch)
     if batch.is_full and batch.is_probe:
         runtime.doorbell.ring([lane])
+    return batch.is_full and not runtime.governor.has_limits(desk.account)  # scarce permits go round among the lanes
 
 
 def _take_patiently(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
@@ -102,7 +106,8 @@ def _take(desk: Desk, lane: str, kind: OutKind) -> _Batch | None:
         claimed = claim(runtime.store, tx, table, lane, limit, desk.lease, newest=newest)
         rows = _wanted(desk, tx, claimed)
         permitted = runtime.governor.permit(tx, desk.account, kind) if rows else 0.0
-        batch = _Batch([], [], _build(desk, tx, rows), taken_at, permitted, len(claimed) == limit, is_failing)
+        is_full = len(claimed) >= limit - newest  # both ends may have met in rows of the same moment
+        batch = _Batch([], [], _build(desk, tx, rows), taken_at, permitted, is_full, is_failing)
         _sort(desk, tx, rows, batch)
     return batch if claimed else None
 

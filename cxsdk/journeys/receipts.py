@@ -23,9 +23,8 @@ from cxsdk.errors import (
 from cxsdk.journeys import reasons
 from cxsdk.journeys.desk import Desk
 from cxsdk.observe import logger
-from cxsdk.store import Transaction, accounts, customers
+from cxsdk.store import LostRace, Transaction, accounts, customers
 from cxsdk.store.among import among
-from cxsdk.store.customers import LostRace
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind
 from cxsdk.store.tables import DEAD, DONE, OWED
@@ -84,8 +83,9 @@ def write_down(desk: Desk, answers: Answers, *, looked_up: bool = False) -> None
 def _write(desk: Desk, answers: Answers, looked_up: bool) -> None:
     runtime = desk.runtime
     with runtime.store.write() as tx:
-        # People before what is owed to them, as everywhere, so that no two workers lock each other out
-        customers.lock(runtime.store, tx, {row.customer_id for row, _ in answers if row.customer_id})
+        if desk.decides:
+            # People before what is owed to them, as everywhere, so that no two workers lock each other out
+            customers.lock(runtime.store, tx, {row.customer_id for row, _ in answers if row.customer_id})
         ours = still_ours(runtime.store, tx, table, [Claim(row.id, row.fence) for row, _ in answers])
         mine = [(row, answer) for row, answer in answers if row.id in ours]
         finished = [(row, answer) for row, answer in mine if isinstance(answer, Receipt) and answer.is_done]

@@ -1,5 +1,5 @@
 """The truth: everything owed, done and decided, in SQLite or PostgreSQL."""
 
-from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.engine import LostRace, Store, Transaction
 
-__all__ = ["Store", "Transaction"]
+__all__ = ["LostRace", "Store", "Transaction"]

@@ -12,7 +12,7 @@ from sqlalchemy import Row, Select, Table, and_, bindparam, delete, func, select
 from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
 from cxsdk.store.among import among
-from cxsdk.store.engine import Store, Transaction, owes
+from cxsdk.store.engine import LostRace, Store, Transaction, owes
 from cxsdk.store.rows import insert_for, insert_new, update_each
 from cxsdk.store.tables import (
     CANCELLED,
@@ -51,10 +51,6 @@ _HOLDERS = select(identities.c.kind, identities.c.value, identities.c.customer_i
     among(identities.c.kind, "kinds"),
     among(identities.c.value, "values"),
 )
-
-
-class LostRace(Exception):
-    """Another worker decided who somebody is at the same moment: roll back and look again."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ class _Book:
         book = cls()
         keys = sorted({(i.kind, i.value) for contact in contacts for i in contact.identities})
         asked = {"kinds": sorted({kind for kind, _ in keys}), "values": [value for _, value in keys]}
-        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, asked):
+        for kind, value, customer_id, confidence in tx.execute(_HOLDERS, asked).all():
             book.holders.setdefault((kind, value), {})[customer_id] = Confidence(confidence)
         return book
 
@@ -205,12 +201,12 @@ def locked(store: Store, tx: Transaction, ids: Iterable[str]) -> dict[str, Row[A
     other out.
     """
     query = _BY_IDS if store.is_sqlite else _LOCKED
-    return {row.id: row for row in tx.execute(query, {"ids": sorted(set(ids))})}
+    return {row.id: row for row in tx.execute(query, {"ids": sorted(set(ids))}).all()}
 
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
     """These customers by id."""
-    return {row.id: row for row in tx.execute(_BY_IDS, {"ids": sorted(set(ids))})}
+    return {row.id: row for row in tx.execute(_BY_IDS, {"ids": sorted(set(ids))}).all()}
 
 
 def current(tx: Transaction, customer_id: str) -> Row[Any] | None:
@@ -250,7 +246,7 @@ def by_person(tx: Transaction, person_id: str) -> str | None:
 def identities_of(tx: Transaction, ids: Iterable[str]) -> dict[str, list[Identity]]:
     """The identities of each of these customers, known ones first."""
     found: dict[str, list[Identity]] = {}
-    for row in tx.execute(_IDENTITIES, {"ids": sorted(set(ids))}):
+    for row in tx.execute(_IDENTITIES, {"ids": sorted(set(ids))}).all():
         identity = Identity(kind=row.kind, value=row.value, confidence=Confidence(row.confidence))
         found.setdefault(row.customer_id, []).append(identity)
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import Connection, Engine, Interval, Select, bindparam, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -44,6 +44,10 @@ Transaction = Connection
 #: How long a connection to PostgreSQL rests before it is asked whether it is still there, in seconds.
 PING_AFTER_S = 1.0
 
+#: PostgreSQL's codes where of two transactions that wait for each other it ends one (deadlock_detected and
+#: serialization_failure, https://www.postgresql.org/docs/current/errcodes-appendix.html).
+_LOST_RACES = ("40P01", "40001")
+
 _LANES = "cxsdk.lanes"
 _RESTS_SINCE = "cxsdk.rests_since"
 
@@ -52,6 +56,10 @@ _RESTS_SINCE = "cxsdk.rests_since"
 NOW = timedelta(0)
 # The statement's time, not the clock's: a moment that does not move on can be looked for in an index
 _STATEMENT_TIME: ColumnElement[datetime] = func.statement_timestamp(type_=UtcDateTime)
+
+
+class LostRace(Exception):
+    """Another worker decided about the same at the same moment: roll back and look again."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,8 @@ def _told_plainly() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlstate", None) in _LOST_RACES:
+            raise LostRace from error
         raise StoreUnavailable(f"The database does not answer: {type(error.orig).__name__}.") from error
     except PoolTimeout as error:
         raise StoreUnavailable("Every connection to the database is in use.") from error
@@ -185,11 +195,15 @@ def _told_plainly() -> Iterator[None]:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return to_json(value).decode()
+
+
+#: How JSON is written and read: by pydantic's own, several times as fast as the standard library's.
+_JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": from_json}
 
 
 def _postgres_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=16, max_overflow=16, json_serializer=_dumps, hide_parameters=True)
+    engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **_JSON)
 
     @event.listens_for(engine, "checkin")
     def _rest(_: object, record: ConnectionPoolEntry) -> None:
@@ -215,7 +229,7 @@ def _answers(engine: Engine, connection: DBAPIConnection) -> bool:
 def _sqlite_engine(url: URL, begin: str) -> Engine:
     engine = create_engine(
         url,
-        json_serializer=_dumps,
+        **_JSON,
         hide_parameters=True,  # what customers say belongs into no log
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
         poolclass=None if url.database else StaticPool,

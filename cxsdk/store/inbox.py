@@ -65,7 +65,7 @@ def _put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Sto
     now = store.clock.now()
     # In one order, so that no two batches lock each other out
     rows = [_row(arrival, now) for _, arrival in sorted(unique.items(), key=lambda item: item[0])]
-    fresh = {(row.account, row.event_key) for row in insert_new(tx, inbox, rows, "account", "event_key")}
+    fresh = {(row.account, row.event_key) for row in insert_new(tx, inbox, rows, "account", "event_key").all()}
     owes(tx, {lane_of(account) for account, _ in fresh})
     bodies = {key: unique[key].raw.body for key in fresh} | _bodies(tx, [key for key in unique if key not in fresh])
     return [_outcome(arrival, unique, fresh, bodies) for arrival in arrivals]

@@ -37,7 +37,7 @@ def id_of(account: str, fact: InteractionFact) -> str:
 
 def load(store: Store, tx: Transaction, ids: Sequence[str], default: Kind) -> dict[str, Known]:
     """These contacts as they stand, locked until the transaction ends."""
-    return {row.id: known_from(row, default) for row in tx.execute(_load(store.dialect), {"ids": sorted(ids)})}
+    return {row.id: known_from(row, default) for row in tx.execute(_load(store.dialect), {"ids": sorted(ids)}).all()}
 
 
 @cache

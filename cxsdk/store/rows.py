@@ -7,13 +7,12 @@ number of rows, with thousands of parameters, of which reading and planning cost
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     CursorResult,
     LargeBinary,
@@ -30,7 +29,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cxsdk.store.engine import Store, Transaction
-from cxsdk.store.types import UtcDateTime
 
 Row = Mapping[str, Any]
 
@@ -64,9 +62,9 @@ def given(tx: Transaction, table: Table, rows: Sequence[Row], *, prefix: str = "
     """The parameters of a statement that writes these rows."""
     if tx.dialect.name == "sqlite":
         return [{f"{prefix}{name}": value for name, value in row.items()} for row in rows]
-    tellers = [(name, tell) for name in rows[0] if (tell := _teller(table, name)) is not None]
-    told = [{**row, **{name: None if row[name] is None else tell(row[name]) for name, tell in tellers}} for row in rows]
-    return {"rows": json.dumps(told, ensure_ascii=False, separators=(",", ":"))}
+    binary = [name for name in rows[0] if _is_binary(table, name)]
+    told = [{**row, **{name: _in_base64(row[name]) for name in binary}} for row in rows] if binary else rows
+    return {"rows": to_json(told).decode()}
 
 
 def insert_for(store: Store) -> Any:
@@ -106,12 +104,5 @@ def _is_binary(table: Table, name: str) -> bool:
     return isinstance(table.c[name].type, LargeBinary)
 
 
-def _teller(table: Table, name: str) -> Callable[[Any], str] | None:
-    """How a value of this column is put into JSON, unless it is by itself."""
-    if isinstance(table.c[name].type, UtcDateTime):
-        return datetime.isoformat
-    return _in_base64 if _is_binary(table, name) else None
-
-
-def _in_base64(value: bytes) -> str:
-    return b64encode(value).decode("ascii")
+def _in_base64(value: bytes | None) -> str | None:
+    return None if value is None else b64encode(value).decode("ascii")

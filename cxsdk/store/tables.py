@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     false,
     text,
@@ -56,13 +57,21 @@ def _owed(name: str) -> list[Any]:
         Column("fence", Integer, nullable=False, server_default="0"),
         Column("attempts", Integer, nullable=False, server_default="0"),
         Column("reason", Text),
-        Index(f"ix_{name}_owed", "lane", "next_at", postgresql_where=_IS_OWED, sqlite_where=_IS_OWED),
-        Index(f"ix_{name}_aside", "state", postgresql_where=_IS_ASIDE, sqlite_where=_IS_ASIDE),
+        _index_of(_IS_OWED, "lane", "next_at", name=f"ix_{name}_owed"),
+        _index_of(_IS_ASIDE, "state", name=f"ix_{name}_aside"),
     ]
+
+
+def _index_of(rows: TextClause, *columns: str, name: str | None = None) -> Index:
+    """An index that holds these rows alone: each claim and receipt writes a row anew into all that hold it."""
+    return Index(name, *columns, postgresql_where=rows, sqlite_where=rows)
 
 
 _IS_OWED = text("state = 'owed'")
 _IS_ASIDE = text("state IN ('dead', 'unknown')")
+_IS_OVER = text("state IN ('done', 'cancelled')")
+_HAS_OWNER = text("customer_id IS NOT NULL")
+_IS_MADE = text("provider_id IS NOT NULL")
 
 #: What providers sent, byte for byte. Kept after parsing for replay, then purged.
 inbox = Table(
@@ -79,8 +88,8 @@ inbox = Table(
     Column("customer_id", String(26)),
     *_owed("inbox"),
     UniqueConstraint("account", "event_key"),
-    Index(None, "received_at"),
-    Index(None, "customer_id"),
+    _index_of(_IS_OVER, "received_at"),
+    _index_of(_HAS_OWNER, "customer_id"),
 )
 
 #: What must reach a provider, one row for each thing made there: a person, an entry, a task, a message; or a plugin's
@@ -104,7 +113,7 @@ outbox = Table(
     *_owed("outbox"),
     UniqueConstraint("account", "kind", "key"),
     Index(None, "customer_id", "kind"),
-    Index(None, "account", "provider_id"),
+    _index_of(_IS_MADE, "account", "provider_id"),
 )
 
 #: What must be looked at when its time comes; the row goes when it was.

@@ -42,7 +42,7 @@ def claim(
     asked = {"in_lane": lane, "at_most": limit - newest, **store.times(now=NOW, until=lease)}
     if newest:
         asked["of_newest"] = newest
-    taken = tx.execute(_claim(store.dialect, table, both_ends=newest > 0), asked)
+    taken = tx.execute(_claim(store.dialect, table, both_ends=newest > 0), asked).all()
     return sorted(taken, key=lambda row: row.id)  # RETURNING promises no order
 
 
@@ -71,7 +71,7 @@ def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Cla
     held = {(c.id, c.fence) for c in claims}
     if not held:
         return set()
-    rows = tx.execute(_still_ours(store.dialect, table), {"ids": sorted(id for id, _ in held)})
+    rows = tx.execute(_still_ours(store.dialect, table), {"ids": sorted(id for id, _ in held)}).all()
     return {row.id for row in rows if (row.id, row.fence) in held}
 
 

@@ -40,13 +40,15 @@ class Webhooks:
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one webhook, as ASGI wants it."""
         answer = await self._answer(scope, receive)
         await answer(scope, receive, send)
 
     @staticmethod
     def takes(scope: Scope) -> bool:
         """Whether this is a webhook."""
-        return scope["type"] == "http" and scope["method"] == "POST" and scope["path"].rpartition("/")[0] == PATH
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        return is_post and str(scope["path"]).rpartition("/")[0] == PATH
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         account = scope["path"].rpartition("/")[2]

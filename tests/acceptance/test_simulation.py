@@ -100,7 +100,7 @@ def _wait_for_no_person(patch: pytest.MonkeyPatch) -> None:
 
 #: What is planted, and what is seen of it.
 MISTAKES: dict[Plant, str] = {
-    _lose_what_was_acknowledged: r"is not in the CRM",
+    _lose_what_was_acknowledged: r"is not in the CRM|they had opted out",
     _forget_the_mark: r"#\d+ (is in the CRM|was sent) 2 times",
     _sweep_nothing: r"something is owed for ever",
     _fold_each_event_for_itself: r"#\d+ is in the CRM \d+ times",

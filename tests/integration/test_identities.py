@@ -11,8 +11,8 @@ import pytest
 
 from cxsdk.domain.clock import SystemClock
 from cxsdk.domain.identity import Confidence, Identity
-from cxsdk.store import Store, schema
-from cxsdk.store.customers import Contact, LostRace, resolve
+from cxsdk.store import LostRace, Store, schema
+from cxsdk.store.customers import Contact, resolve
 from cxsdk.store.tables import identities
 
 pytestmark = pytest.mark.integration

@@ -22,8 +22,8 @@ from sqlalchemy import func, select
 from cxsdk import Identity, email, phone
 from cxsdk.domain.clock import SystemClock
 from cxsdk.domain.raw import Raw
-from cxsdk.store import Store, Transaction, customers, inbox
-from cxsdk.store.customers import Contact, LostRace
+from cxsdk.store import LostRace, Store, Transaction, customers, inbox
+from cxsdk.store.customers import Contact
 from cxsdk.store.inbox import Arrival, Stored
 from cxsdk.store.tables import DONE, due, identities, metadata, rings
 from cxsdk.store.tables import customers as people

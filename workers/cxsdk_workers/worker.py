@@ -14,6 +14,9 @@ from cxsdk_workers.brokers import ACTOR, QUEUE, TIMEOUT_S, end_within
 
 #: How many lanes one process works on at once.
 THREADS = 8
+#: How long a consumer of Redis sleeps between two looks for a ring, in milliseconds, at the most: a busy lane spreads
+#: over the threads ring by ring.
+POLL_MS = 50
 #: How long work in flight may take to end when the process is asked to stop, in seconds.
 GRACE_S = 25
 
@@ -27,8 +30,7 @@ def working(runtime: Runtime, broker: dramatiq.Broker, threads: int = THREADS) -
     def take_up(lane: str) -> None:
         work(runtime, lane)
 
-    # Few messages ahead: a ring that lies in one process cannot be taken up by another.
-    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=200)
+    worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
     worker.start()
     try:
         yield worker
