@@ -13,7 +13,7 @@ from unittest import mock
 from cxsdk.testing.sent import SentRequest
 
 if TYPE_CHECKING:
-    import requests
+    from requests import PreparedRequest
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class HttpStandIn(StandIn):
         usual = {Fault.UNAUTHORIZED: self.unauthorized, Fault.DOWN: self.down}
         self._fault = (fault, answer or usual.get(fault, _PAGE), len(self._log) + after)
 
-    def _serve(self, prepared: requests.PreparedRequest) -> Any:
+    def _serve(self, prepared: PreparedRequest) -> Any:
         request = SentRequest.of(prepared)
         answer = self._answer(request)
         self._log.append((request, answer.__class__.__name__ if isinstance(answer, Exception) else _shown(answer)))

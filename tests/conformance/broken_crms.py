@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,13 @@ from cxsdk import (
     Receipt,
     Rejected,
     Request,
-    Secret,
     SignatureError,
     Stop,
     Task,
     TaskChange,
-    email,
     verify_hmac,
 )
-from tests.conformance.good import KEY, TOKEN, GoodCRM, GoodCRMConformance, LookupCRM, LookupCRMConformance
+from tests.conformance.good import GoodCRM, GoodCRMConformance, LookupCRM, LookupCRMConformance
 
 if TYPE_CHECKING:
     import requests

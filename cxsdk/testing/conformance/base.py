@@ -1,4 +1,4 @@
-"""What all conformance tests share: a plugin that is open, the stand-in of its provider, and words for what is wrong."""
+"""What all conformance tests share: an open plugin, the stand-in of its provider, words for what is wrong."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Conformance:
     """
 
     #: The class of the provider's stand-in. A new object of it is ``self.provider`` in each test.
-    stand_in: ClassVar[Callable[[], StandIn] | None] = None
+    stand_in: ClassVar[type[StandIn] | None] = None
 
     #: The outward methods that are tested, each by itself.
     methods: ClassVar[Sequence[str]] = ()
@@ -151,7 +151,7 @@ class Conformance:
     @contextmanager
     def running(self, now: datetime = NOW) -> Iterator[Rig]:
         """The plugin, opened on a new stand-in."""
-        self.provider = (self.stand_in or StandIn)()
+        self.provider = self._new_stand_in()
         self.provider.start()
         try:
             with self.another(ManualClock(now)) as rig:
@@ -172,16 +172,19 @@ class Conformance:
             plugin.close()
             context.close()
 
-    def made(self) -> Any:
+    def _new_stand_in(self) -> StandIn:
+        return (type(self).stand_in or StandIn)()
+
+    def made(self) -> Plugin:
         """What the author's factory makes."""
         plugin = self.plugin()
         if not isinstance(plugin, Plugin):
             self.fail(f"plugin() must return a plugin, and returned {type(plugin).__name__}.")
         return plugin
 
-    def bare(self) -> Any:
+    def bare(self) -> Plugin:
         """A plugin object that nobody opens, to ask what it declares."""
-        self.provider = (self.stand_in or StandIn)()
+        self.provider = self._new_stand_in()
         self.provider.start()
         try:
             return self.made()
