@@ -220,7 +220,7 @@ class Conformance:
 
     def fail(self, wrong: str, *evidence: object) -> NoReturn:
         """Fails the test; whatever it shows is redacted."""
-        lines = [wrong, *(f"  {line.told()}" if isinstance(line, Rig) else f"  {line}" for line in evidence)]
+        lines = [wrong, *(line.told() if isinstance(line, Rig) else f"  {line}" for line in evidence)]
         told = redact("\n".join(line for line in lines if line.strip())[:6000])
         raise pytest.fail.Exception(told, pytrace=False) from None
 
