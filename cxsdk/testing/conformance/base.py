@@ -127,7 +127,7 @@ class Conformance:
     methods: ClassVar[Sequence[str]] = ()
 
     #: The stand-in of the present test.
-    provider: StandIn
+    provider: Any
 
     def plugin(self) -> Any:
         """A new plugin object, with sample settings and secrets; it is not open yet."""
@@ -145,6 +145,7 @@ class Conformance:
 
     def fill(self, rig: Rig) -> None:
         """Lets something happen at the provider, for sources to read."""
+        rig.provider.happen()
 
     # -- what tests use
 

@@ -151,7 +151,8 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
     # -- what tests use
 
     def fill(self, rig: Rig) -> None:
-        """Agents complete two tasks."""
+        """What the stand-in lets happen, and two tasks that agents complete."""
+        super().fill(rig)
         if type(rig.plugin).supports("save_tasks"):
             for number in (1, 2):
                 attempt = rig.call("save_tasks", [self.value(rig, "save_tasks", number)])

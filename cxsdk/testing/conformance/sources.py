@@ -33,7 +33,9 @@ class SourceConformance(ParsingConformance):
                 )  # fmt: skip
                 ids = [raw.id for page in pages for raw in page.items]
                 self.demand(
-                    ids, f"The source {name} brings nothing: let the stand-in hold a few records that it reads.", rig
+                    ids,
+                    f"The source {name} brings nothing: let happen() of the stand-in make records that it reads.",
+                    rig,
                 )
                 self._moves(name, pages)
                 self._brings_nothing_again(rig, name, pages, ids)
