@@ -150,7 +150,7 @@ class Api:
         after: str | None = None
         while True:
             params = {"limit": BATCH, **({"after": after} if after else {})}
-            answer = _object(self._http.get("crm/v3/owners", params=params))
+            answer = _object(self._http.get("crm/v3/owners/", params=params))
             yield from answer.get("results") or []
             after = _after(answer)
             if after is None:

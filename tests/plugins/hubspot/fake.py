@@ -35,6 +35,17 @@ PROPERTIES = {
     "deals": """dealname dealstage closedate amount deal_currency_code hs_lastmodifieddate renewal_date
         contract_end hs_v2_date_entered_closedwon hs_v2_date_entered_4711""",
 }
+_ROUTES = (
+    (r"GET /crm/v3/owners/", "_owners"),
+    (r"GET /crm/v3/properties/(\w+)/(\w+)", "_property"),
+    (r"POST /crm/v3/properties/(\w+)/groups", "_group"),
+    (r"POST /crm/v3/properties/(\w+)", "_new_property"),
+    (r"POST /crm/v3/objects/(\w+)/batch/upsert", "_upsert"),
+    (r"POST /crm/v3/objects/(\w+)/batch/read", "_read"),
+    (r"POST /crm/v3/objects/(\w+)/search", "_search"),
+    (r"POST /crm/v4/associations/(\w+)/contacts/batch/associate/default", "_associate"),
+    (r"POST /crm/v4/associations/(\w+)/contacts/batch/read", "_associated"),
+)
 BARE = ("contacts", "tasks", "deals")
 
 
@@ -74,12 +85,13 @@ class FakeHubSpot(HttpStandIn):
 
     def __init__(self) -> None:
         self.held: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in PROPERTIES}
-        self.unique: dict[str, bool] = {}
+        self.unique = dict.fromkeys(PROPERTIES, True)
         self.linked: dict[tuple[str, str], list[str]] = {}
-        self.owners = [{"id": "41629779", "email": "agent@example.com", "firstName": "Ann", "lastName": "Sample"}]
+        names = {"firstName": "Ann", "lastName": "Sample", "type": "PERSON"}
+        self.owners = [{"id": "41629779", "email": "agent@example.com", **names}]
         self.now = datetime(2026, 1, 5, 11, 57, tzinfo=UTC)
-        self.multi_status = True
         self._script: deque[Answer] = deque()
+        self._lost = ""
         self._number = 50
         self._groups: set[str] = set()
 
@@ -88,6 +100,10 @@ class FakeHubSpot(HttpStandIn):
     def play(self, answer: Answer, times: int = 1) -> None:
         """The next requests get this answer."""
         self._script.extend([answer] * times)
+
+    def forget(self, path: str) -> None:
+        """The next request to this path is done, and nobody hears of it."""
+        self._lost = path
 
     def records(self) -> dict[str, Any]:
         """All but deals, by the plugin's names for them, with their contacts."""
@@ -139,40 +155,27 @@ class FakeHubSpot(HttpStandIn):
             return self._script.popleft()
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self.unauthorized
-        match request.method, request.path.split("/")[2:]:
-            case "GET", ["v3", "owners"]:
-                return Answer(json=self._owners(request))
-            case "GET", ["v3", "properties", kind, name]:
-                return self._property(kind, name)
-            case "POST", ["v3", "properties", kind, "groups"]:
-                return self._group(kind)
-            case "POST", ["v3", "properties", kind]:
-                return self._new_property(kind, request.json)
-            case "POST", ["v3", "objects", kind, "batch", "upsert"]:
-                return self._upsert(kind, request.json["inputs"])
-            case "POST", ["v3", "objects", kind, "batch", "read"]:
-                return self._read(kind, request.json)
-            case "POST", ["v3", "objects", kind, "search"]:
-                return self._search(kind, request)
-            case "POST", ["v4", "associations", kind, "contacts", "batch", "associate", "default"]:
-                return self._associate(kind, request.json["inputs"])
-            case "POST", ["v4", "associations", kind, "contacts", "batch", "read"]:
-                return self._associated(kind, request.json["inputs"])
+        asked = f"{request.method} {request.path}"
+        for pattern, method in _ROUTES:
+            if found := re.fullmatch(pattern, asked):
+                answer: Answer = getattr(self, method)(*found.groups(), request)
+                lost, self._lost = self._lost, "" if asked.endswith(self._lost) else self._lost
+                return Answer(500) if lost and asked.endswith(lost) else answer
         return failure(404, "OBJECT_NOT_FOUND", "resource not found")
 
     def refusal(self, request: SentRequest, text: str) -> Answer | None:
         """One record of an upsert is refused beside the others, which are written."""
         if not request.path.endswith("/batch/upsert") or text.encode() not in request.body:
             return None
-        if not self.multi_status:
-            return self.refused
         kind, inputs = request.path.split("/")[4], request.json["inputs"]
         bad = [each for each in inputs if text in str(each)]
-        good = self._upsert(kind, [each for each in inputs if each not in bad]).json
-        errors = [_error(each, "VALIDATION_ERROR", "Property values were not valid") for each in bad]
-        return Answer(207, {**good, "errors": errors, "numErrors": len(errors)})
+        good = self._written(kind, [each for each in inputs if each not in bad]).json
+        return _batch(good["results"], [_refusal(each, "VALIDATION_ERROR", "It is not valid") for each in bad])
 
-    def _upsert(self, kind: str, inputs: list[dict[str, Any]]) -> Answer:
+    def _upsert(self, kind: str, request: SentRequest) -> Answer:
+        return self._written(kind, request.json["inputs"])
+
+    def _written(self, kind: str, inputs: list[dict[str, Any]]) -> Answer:
         if len(inputs) > 100:
             return failure(400, "VALIDATION_ERROR", "The maximum batch size is 100")
         if not self.unique.get(kind):
@@ -181,39 +184,37 @@ class FakeHubSpot(HttpStandIn):
         for each in inputs:
             problem = self._problem(kind, each)
             (errors if problem else results).append(problem or self._kept(kind, each))
-        answer = {"status": "COMPLETE", "results": results[::-1]}  # in no order
-        return Answer(207, {**answer, "errors": errors, "numErrors": len(errors)}) if errors else Answer(200, answer)
+        return _batch(results[::-1], errors)  # in no order
 
     def _problem(self, kind: str, given: dict[str, Any]) -> dict[str, Any] | None:
         assert given["idProperty"] == KEY
         address = given["properties"].get("email")
         for id, held in self.held[kind].items():
             if kind == "contacts" and address and held.get("email") == address and held.get(KEY) != given["id"]:
-                return _error(given, "CONFLICT", f"Contact already exists. Existing ID: {id}")
+                return _refusal(given, "CONFLICT", f"Contact already exists. Existing ID: {id}")
         if unknown := sorted(set(given["properties"]) - set(PROPERTIES[kind].split())):
-            return _error(given, "VALIDATION_ERROR", f'Property "{unknown[0]}" does not exist')
+            return _refusal(given, "VALIDATION_ERROR", f'Property "{unknown[0]}" does not exist')
         if kind != "contacts" and "hs_timestamp" not in given["properties"]:
-            return _error(given, "VALIDATION_ERROR", "hs_timestamp is required")
+            return _refusal(given, "VALIDATION_ERROR", "hs_timestamp is required")
         if any(len(str(value)) > 65_536 for value in given["properties"].values()):
-            return _error(given, "VALIDATION_ERROR", "A value is too long")
+            return _refusal(given, "VALIDATION_ERROR", "A value is too long")
         return None
 
     def _kept(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
         there = [id for id, held in self.held[kind].items() if held.get(KEY) == given["id"]]
         id = there[0] if there else self.put(kind, **{KEY: given["id"]})
         self.change(kind, id, **given["properties"])
-        shown = {**self.held[kind][id], "hs_object_id": id}
-        return {"id": id, "new": not there, "properties": shown, "archived": False}
+        return {**self._shown(id, self.held[kind][id]), "new": not there}
 
-    def _read(self, kind: str, asked: dict[str, Any]) -> Answer:
+    def _read(self, kind: str, request: SentRequest) -> Answer:
+        asked = request.json
         by, wanted = asked.get("idProperty"), [each["id"] for each in asked["inputs"]]
         assert len(wanted) <= 100
         found = {id: held for id, held in self.held[kind].items() if (held.get(by) if by else id) in wanted}
         results = [self._shown(id, held, asked["properties"]) for id, held in found.items()]
-        if len(results) == len(wanted):
-            return Answer(200, {"status": "COMPLETE", "results": results})
-        error = {"status": "error", "category": "OBJECT_NOT_FOUND", "message": "Could not get some records"}
-        return Answer(207, {"status": "COMPLETE", "results": results, "numErrors": 1, "errors": [error]})
+        missing = [id for id in wanted if id not in [one["properties"].get(by) or one["id"] for one in results]]
+        error = _error("OBJECT_NOT_FOUND", "Could not get some records", ids=missing)
+        return _batch(results, [error] if missing else [])
 
     def _search(self, kind: str, request: SentRequest) -> Answer:
         asked = request.json
@@ -234,38 +235,42 @@ class FakeHubSpot(HttpStandIn):
         paging = {"paging": {"next": {"after": str(more)}}} if more < len(found) else {}
         return Answer(json={"total": len(found), "results": shown, **paging})
 
-    def _shown(self, id: str, held: dict[str, Any], names: list[str]) -> dict[str, Any]:
-        properties = {name: held.get(name) for name in names if name in held or name in PROPERTIES["deals"]}
-        return {"id": id, "properties": {**properties, "hs_object_id": id}, "archived": False}
+    def _shown(self, id: str, held: dict[str, Any], names: list[str] | None = None) -> dict[str, Any]:
+        properties = {name: held.get(name) for name in names if name in held} if names is not None else held
+        times = {"createdAt": "2026-01-05T11:57:00.000Z", "updatedAt": self._time()}
+        return {"id": id, "properties": {**properties, "hs_object_id": id}, "archived": False, **times}
 
-    def _associate(self, kind: str, inputs: list[dict[str, Any]]) -> Answer:
+    def _associate(self, kind: str, request: SentRequest) -> Answer:
         results, errors = [], []
-        for each in inputs:
+        for each in request.json["inputs"]:
             id, contact = each["from"]["id"], each["to"]["id"]
             if contact in self.held["contacts"]:
                 self.linked[kind, id] = [contact]
-                results.append({**each, "associationSpec": {"associationCategory": "HUBSPOT_DEFINED"}})
+                spec = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}
+                results.append({**each, "associationSpec": spec})
             else:
                 context = {"fromObjectId": [id], "toObjectId": [contact]}
-                told = {"status": "error", "category": "OBJECT_NOT_FOUND", "context": context}
-                errors.append({**told, "message": f"contact {contact} was not found"})
-        told = {"status": "COMPLETE", "results": results}
-        return Answer(207, {**told, "errors": errors, "numErrors": len(errors)}) if errors else Answer(200, told)
+                errors.append(_error("OBJECT_NOT_FOUND", f"contact {contact} was not found", **context))
+        return _batch(results, errors)
 
-    def _associated(self, kind: str, inputs: list[dict[str, Any]]) -> Answer:
+    def _associated(self, kind: str, request: SentRequest) -> Answer:
+        inputs = request.json["inputs"]
         results = [
             {"from": {"id": each["id"]}, "to": [{"toObjectId": int(one), "associationTypes": []} for one in to]}
             for each in inputs
             if (to := self.linked.get((kind, each["id"])))
         ]
-        return Answer(207 if len(results) < len(inputs) else 200, {"status": "COMPLETE", "results": results})
+        missing = [each["id"] for each in inputs if (kind, each["id"]) not in self.linked]
+        error = _error("OBJECT_NOT_FOUND", "No contact is associated", fromObjectId=missing)
+        return _batch(results, [error] if missing else [])
 
-    def _property(self, kind: str, name: str) -> Answer:
+    def _property(self, kind: str, name: str, request: SentRequest) -> Answer:
         if kind not in self.unique:
             return failure(404, "OBJECT_NOT_FOUND", f"Property {name} does not exist")
         return Answer(json={"name": name, "type": "string", "hasUniqueValue": self.unique[kind]})
 
-    def _new_property(self, kind: str, given: dict[str, Any]) -> Answer:
+    def _new_property(self, kind: str, request: SentRequest) -> Answer:
+        given = request.json
         if kind in self.unique:
             return failure(409, "CONFLICT", f"Property {given['name']} already exists")
         if kind not in self._groups:
@@ -273,24 +278,34 @@ class FakeHubSpot(HttpStandIn):
         self.unique[kind] = given["hasUniqueValue"]
         return Answer(201, given)
 
-    def _group(self, kind: str) -> Answer:
+    def _group(self, kind: str, request: SentRequest) -> Answer:
         if kind in self._groups:
             return failure(409, "CONFLICT", "The group already exists")
         self._groups.add(kind)
         return Answer(201, {"name": "cxsdk"})
 
-    def _owners(self, request: SentRequest) -> dict[str, Any]:
+    def _owners(self, request: SentRequest) -> Answer:
         after, size = int(request.query.get("after", ["0"])[0]), int(request.query["limit"][0])
         paging = {"paging": {"next": {"after": str(after + size)}}} if after + size < len(self.owners) else {}
-        return {"results": self.owners[after:][:size], **paging}
+        times = {"archived": False, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"}
+        return Answer(json={"results": [one | times for one in self.owners[after:][:size]], **paging})
 
     def _time(self) -> str:
         return self.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _error(given: dict[str, Any], category: str, message: str) -> dict[str, Any]:
-    context = {"objectWriteTraceId": [given["objectWriteTraceId"]]}
-    return {"status": "error", "category": category, "message": message, "context": context}
+def _batch(results: list[dict[str, Any]], errors: list[dict[str, Any]]) -> Answer:
+    times = {"startedAt": "2026-01-05T11:58:00.000Z", "completedAt": "2026-01-05T11:58:00.100Z"}
+    body = {"status": "COMPLETE", "results": results, **times}
+    return Answer(207, {**body, "errors": errors, "numErrors": len(errors)}) if errors else Answer(200, body)
+
+
+def _refusal(given: dict[str, Any], category: str, message: str) -> dict[str, Any]:
+    return _error(category, message, objectWriteTraceId=[given["objectWriteTraceId"]])
+
+
+def _error(category: str, message: str, **context: list[str]) -> dict[str, Any]:
+    return {"status": "error", "category": category, "message": message, "context": context, "links": {}, "errors": []}
 
 
 def _holds(record: dict[str, Any], condition: dict[str, Any]) -> bool:

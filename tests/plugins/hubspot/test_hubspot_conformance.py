@@ -1,4 +1,4 @@
-"""HubSpot passes the conformance kit, whether it refuses one record of a batch or the whole."""
+"""HubSpot passes the conformance kit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ class TestHubSpot(CRMConformance):
     stand_in = FakeHubSpot
     key = CLIENT_SECRET
     payloads = (
-        [event("contact.merge", primaryObjectId=123, mergedObjectIds=[456], newObjectId=789, numberOfPropertiesMoved=3)],
+        [
+            event(
+                "contact.merge", primaryObjectId=123, mergedObjectIds=[456], newObjectId=789, numberOfPropertiesMoved=3
+            )
+        ],
         [event("contact.privacyDeletion"), event("contact.creation", changeSource="CRM", changeFlag="NEW")],
         [event("contact.deletion", changeFlag="DELETED", changeSource="CRM_UI")],
         [
@@ -49,16 +53,3 @@ class TestHubSpot(CRMConformance):
         ann = account.put("contacts", firstname="Ann", email="ann@example.com", phone="+1 212-555-0123")
         deal = {"dealname": "Ten chairs", "amount": "500.00", "deal_currency_code": "USD", "dealstage": "closedwon"}
         account.put("deals", contact=ann, closedate="2026-01-05T11:00:00Z", contract_end="2027-01-05", **deal)
-
-
-class TestHubSpotRefusingBatches(CRMConformance):
-    """Where a batch is refused as a whole."""
-
-    stand_in = FakeHubSpot
-    key = CLIENT_SECRET
-    payloads = TestHubSpot.payloads
-    sign = TestHubSpot.sign
-
-    def plugin(self) -> HubSpot:
-        self.provider.multi_status = False  # type: ignore[attr-defined]
-        return hubspot(stages={})
