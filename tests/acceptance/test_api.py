@@ -31,10 +31,11 @@ from cxsdk import CX, Secret
 from cxsdk.domain.clock import ManualClock
 from cxsdk.store import tokens
 from cxsdk.store.tables import cases, decisions, inbox, invitations, responses
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telegram import Telegram
+from tests.installing import installed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANN = {"phone": "+12125550123", "name": "Ann"}

@@ -23,9 +23,10 @@ from cxsdk.journeys import receipts
 from cxsdk.store import inbox, schema
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import metadata
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
+from tests.installing import installed
 
 SHOP = """
 from pathlib import Path
