@@ -527,7 +527,13 @@ def document(busy_shop: Shop) -> Any:
         else:
             await busy_shop.web.app(scope, receive, send)
 
-    return schemathesis.openapi.from_asgi("/openapi.json", started)
+    told = busy_shop.web.get("/openapi.json").json()
+    text = told["components"]["schemas"]["MessageItem"]["properties"]["text"]
+    assert text["pattern"]
+    text["maxLength"] = 100  # of a pattern for 60,000 characters, each example would take half a second
+    found = schemathesis.openapi.from_dict(told)
+    found.app = started
+    return found
 
 
 CONFORMS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
