@@ -6,7 +6,7 @@ READY = .venv/ready
 DURATION ?= 60
 SEED ?= 1
 SOAK = $(BIN)/python -m tests.soak --duration $(DURATION) --seed $(SEED) $(ARGS)
-PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
+PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Processes that tests start would compile everything anew each time.
 unexport PYTHONDONTWRITEBYTECODE
 

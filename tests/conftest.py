@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("cxsdk", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("cxsdk")
 
+#: What takes half a minute or more, longest first.
+LONGEST = (
+    "tests/crash/",
+    "tests/integration/test_brokers.py",
+    "tests/benchmarks/",
+    "tests/soak/",
+    "tests/browser/",
+    "tests/acceptance/test_outward.py",
+    "tests/integration/test_processes.py",
+    "tests/project/test_docs.py",
+)
 UNIT = Path(__file__).parent / "unit"
 NEEDS = {
     "postgres_url": "integration",
@@ -44,14 +55,21 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is marked with what it needs by the fixtures it asks for; a unit test needs nothing."""
+    items.sort(key=_turn)
     for item in items:
         needs = NEEDS.keys() & set(getattr(item, "fixturenames", ()))
         if needs and UNIT in item.path.parents:
             raise pytest.UsageError(f"{item.nodeid} asks for {min(needs)}: move it to tests/integration")
         for fixture in needs:
             item.add_marker(NEEDS[fixture])
+
+
+def _turn(item: pytest.Item) -> int:
+    """The files that take longest begin, lest one worker be at them when the others have nothing left."""
+    return next((turn for turn, begin in enumerate(LONGEST) if item.nodeid.startswith(begin)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")
