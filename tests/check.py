@@ -37,7 +37,7 @@ def main() -> int:
 def _run(step: str) -> Done:
     print(f"\n== {step}", flush=True)
     began = time.monotonic()
-    passed = run_to_end(["make", "--no-print-directory", "--jobs", "2", "--output-sync", step]) == 0
+    passed = run_to_end(["make", "--no-print-directory", "--jobs", "2", step]) == 0
     return Done(step, passed, time.monotonic() - began)
 
 
