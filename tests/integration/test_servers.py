@@ -6,6 +6,7 @@ import smtplib
 import ssl
 import time
 from email.message import EmailMessage
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imap_tools
@@ -15,6 +16,7 @@ import redis
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 from tests import servers
+from tests.servers import postgres
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -35,6 +37,19 @@ def test_a_postgresql_database_is_empty(empty_postgres_url: str, turn: int) -> N
     with engine.begin() as connection:
         assert inspect(connection).get_table_names() == []
         connection.execute(text("CREATE TABLE mark (turn int)"))
+
+
+def test_only_a_server_that_is_neither_killed_nor_measured_does_without_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "run", lambda *_, **__: None)
+    monkeypatch.setattr(postgres, "_programs", lambda home: home)
+    commands = {}
+    for durable in (True, False):
+        (tmp_path / str(durable)).mkdir()
+        commands[durable] = postgres.prepared(tmp_path / str(durable), 5432, durable=durable)
+    assert "fsync=off" in commands[False]
+    assert not [word for word in commands[True] if word.endswith("=off")]
 
 
 @TWICE
