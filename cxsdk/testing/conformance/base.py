@@ -214,6 +214,21 @@ class Conformance:
         except CannotPlay as cannot:
             self.skip(f"The stand-in {type(self.provider).__name__} does not play this: {cannot}.")
 
+    def promised(self, act: Callable[..., Any], *args: Any) -> Any:
+        """Lets the stand-in act; fails where it cannot, although the plugin declares that it can."""
+        try:
+            return act(*args)
+        except CannotPlay as cannot:
+            who, what = type(self.provider).__name__, getattr(act, "__name__", "it")
+            self.fail(f"The stand-in cannot {cannot}, which the plugin handles: write {what}() in {who}.")
+
+    def asked(self, what: str, act: Callable[[], Iterable[Any]]) -> list[Any]:
+        """All that a method gives; fails where it raises."""
+        try:
+            return list(act())
+        except Exception as error:  # noqa: BLE001 - which error it is, tells what is wrong
+            self.fail(f"{what} failed, although the provider did well: {type(error).__name__}: {error}")
+
     def demand(self, fulfilled: object, wrong: str, *evidence: object) -> None:
         """Fails unless fulfilled, with one sentence of what is wrong and what to do, and what was seen."""
         if not fulfilled:

@@ -151,7 +151,7 @@ class OutwardConformance(Conformance):
 
     def _looked_up(self, rig: Rig, method: str, value: Any) -> None:
         rig.clock.advance(rig.plugin.lookup_lag)
-        found = list(rig.plugin.find_written(["never-written", value.key]))
+        found = self.asked("find_written", lambda: rig.plugin.find_written(["never-written", value.key]))
         [(id, _)] = rig.holding(word(1))
         self.demand(
             found == [None, id],

@@ -38,7 +38,7 @@ class ParsingConformance(Conformance):
     def test_recorded_payloads_become_facts(self) -> None:
         """Each payload is understood; the facts have keys of their own, and moments in UTC."""
         with self.parsing() as (rig, records):
-            found = [self._understood(rig, raw) for raw in records]
+            found = [self.understood(rig, raw) for raw in records]
             self.demand(any(found), "No recorded payload brings a single fact: record some that tell of customers.")
             for fact in [fact for facts in found for fact in facts]:
                 self.demand(isinstance(fact, get_args(Fact)), f"parse gave {type(fact).__name__}, which is no fact.")
@@ -55,7 +55,7 @@ class ParsingConformance(Conformance):
             for raw in records:
                 before, made = raw.model_dump_json(), rig.requests_made()
                 with _no_network() as calls:
-                    first, again = self._understood(rig, raw), self._understood(restarted, raw)
+                    first, again = self.understood(rig, raw), self.understood(restarted, raw)
                 self.demand(
                     not calls and rig.requests_made() == made,
                     "parse asked the network: put what it needs into the record; a replay has no provider.", rig,
@@ -88,7 +88,7 @@ class ParsingConformance(Conformance):
             if not documents:
                 self.skip("No payload is JSON or a form.")
             for document in documents:
-                facts = self._understood(rig, document.raw)
+                facts = self.understood(rig, document.raw)
                 for way in document.objects():
                     more = document.with_field(way, "added_lately", "x")
                     self.demand(
@@ -108,8 +108,8 @@ class ParsingConformance(Conformance):
             if not moments:
                 self.skip("No payload holds a moment with its zone.")
             for document, way, moment in moments:
-                here = self._understood(rig, document.raw)
-                there = self._understood(rig, document.with_value(way, elsewhere(moment)))
+                here = self.understood(rig, document.raw)
+                there = self.understood(rig, document.with_value(way, elsewhere(moment)))
                 self.demand(
                     here == there,
                     f"{_name(way)} written at +05:30 gives other facts: read the offset, never cut it "
@@ -125,7 +125,7 @@ class ParsingConformance(Conformance):
             if not texts:
                 self.skip("No text of a payload is found in a fact.")
             for document, way, _ in texts:
-                facts = self._understood(rig, document.with_value(way, FOREIGN))
+                facts = self.understood(rig, document.with_value(way, FOREIGN))
                 self.demand(
                     any(FOREIGN in words(fact) for fact in facts),
                     f"{_name(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they "
@@ -164,7 +164,8 @@ class ParsingConformance(Conformance):
         """What a source brings after the cursor; SourceConformance looks at how."""
         raise NotImplementedError
 
-    def _understood(self, rig: Rig, raw: Raw) -> list[Fact]:
+    def understood(self, rig: Rig, raw: Raw) -> list[Fact]:
+        """The facts of a record that the provider really sent."""
         try:
             return list(rig.plugin.parse(raw))
         except Exception as error:  # noqa: BLE001 - which error it is, is what is tested
@@ -197,7 +198,7 @@ class ParsingConformance(Conformance):
 
     def _is_text(self, rig: Rig, document: Document, way: Any, said: str) -> bool:
         """Whether people wrote it: it stands in a fact's words, and may be anything."""
-        if len(said) < 2 or not any(said in _free_text(fact) for fact in self._understood(rig, document.raw)):
+        if len(said) < 2 or not any(said in _free_text(fact) for fact in self.understood(rig, document.raw)):
             return False
         try:
             changed = list(rig.plugin.parse(document.with_value(way, said + " Ann")))
