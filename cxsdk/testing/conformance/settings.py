@@ -17,7 +17,8 @@ from cxsdk.capabilities.crm import CRM
 from cxsdk.errors import ConfigurationError, Unsupported
 from cxsdk.observe.logs import formatter
 from cxsdk.observe.redaction import secrets_in
-from cxsdk.testing.conformance.base import Conformance, Rig, kind, stray_threads
+from cxsdk.testing.conformance.base import Conformance, kind
+from cxsdk.testing.conformance.rig import Rig
 from cxsdk.testing.stand_in import Answer, CannotPlay, Fault
 
 #: Values that fit no setting, or hardly any.
@@ -86,7 +87,7 @@ class PluginConformance(Conformance):
         threads, files = set(threading.enumerate()), _open_files()
         with self.running() as rig:
             list(self.exercise(rig))
-        left = [f"thread {thread.name}" for thread in stray_threads(threads)] + sorted(_open_files() - files)
+        left = [f"thread {thread.name}" for thread in _stray_threads(threads)] + sorted(_open_files() - files)
         self.demand(not left, f"After close there is still {', '.join(left)}: end in close() what open() began.")
 
     @kind("what is not supported is not written")
@@ -160,3 +161,11 @@ def _open_files() -> set[str]:
             place = str(descriptor.readlink())
             found |= {place} if place.startswith("socket:") or Path(place).is_file() else set()
     return found
+
+
+def _stray_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    """The threads that were not there before and do not end by themselves within a moment."""
+    stray = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in stray:
+        thread.join(0.2)
+    return [thread for thread in stray if thread.is_alive()]
