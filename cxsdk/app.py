@@ -28,6 +28,7 @@ from cxsdk.journeys.governor import Governor
 from cxsdk.journeys.routing import ANY
 from cxsdk.journeys.runtime import LEASE, Policy, Runtime
 from cxsdk.observe import redact_url, register_secrets
+from cxsdk.observe.guarding import guarded
 from cxsdk.policy.rules import Budgets
 from cxsdk.store import Store, schema
 from cxsdk.store.inbox import KEEP_RAW
@@ -238,7 +239,8 @@ class CX(Settings):
                 told = governor.listener(account)
                 context = AccountContext(account, store, clock, signer, self.public_url, told)
                 stack.callback(context.close)
-                account.open(context)
+                with guarded(f"{account.name}.open"):
+                    account.open(context)
                 stack.callback(account.close)
                 register_secrets(account)
             hooks = hooks or Hooks.load(extra=named(self.plugins))

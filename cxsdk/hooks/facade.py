@@ -12,6 +12,7 @@ from cxsdk.domain.outward import Message
 from cxsdk.errors import CxsdkError, PluginBug
 from cxsdk.hooks.loading import Found, load
 from cxsdk.observe import logger
+from cxsdk.observe.guarding import guarded
 
 T = TypeVar("T", bound=Plugin)
 
@@ -103,7 +104,8 @@ class Hooks:
 
 
 def _call(function: Callable[..., Any], names: Sequence[str], arguments: Mapping[str, Any]) -> Any:
-    return function(**{name: arguments[name] for name in names})
+    with guarded():
+        return function(**{name: arguments[name] for name in names})
 
 
 def _report(plugin: str, hook: str, error: Exception) -> None:

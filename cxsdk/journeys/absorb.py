@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, get_args
 
 from sqlalchemy import Row
@@ -15,6 +16,7 @@ from cxsdk.journeys.folding import Arrived, fold_facts
 from cxsdk.journeys.reasons import bug_in
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
+from cxsdk.observe.guarding import guarded
 from cxsdk.store import LostRace, inbox
 from cxsdk.store.tables import DONE
 from cxsdk.store.tables import inbox as table
@@ -24,6 +26,8 @@ from cxsdk.store.work import Claim, claim, settle, still_ours
 BATCH = 200
 #: How long after one batch the next begins, unless the one was full.
 LINGER_S = 0.05
+#: One record tells of so many things at most: a generator without an end must not take all memory.
+FACTS = 10_000
 #: How often a batch starts anew because another worker decided about the same people at the same moment.
 RACES = 5
 
@@ -57,7 +61,10 @@ def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
     if plugin is None:
         return Parsed(row, problem=f"There is no account {account!r} any more that understands this record.")
     try:
-        facts = tuple(plugin.parse(inbox.raw_of(row)))
+        with guarded():
+            facts = tuple(islice(plugin.parse(inbox.raw_of(row)), FACTS + 1))
+        if len(facts) > FACTS:
+            raise PluginBug(f"parse gave more than {FACTS} facts for one record.")
         for fact in facts:
             if not isinstance(fact, get_args(Fact)):
                 raise PluginBug(f"parse returned {type(fact).__name__}, which is not a fact.")

@@ -16,6 +16,7 @@ from cxsdk.http.deadline import deadline
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling
+from cxsdk.observe.guarding import guarded
 from cxsdk.store import accounts, inbox, invitations
 
 #: A record that is understood, and its facts.
@@ -64,7 +65,7 @@ def _token(facts: Sequence[Fact]) -> str:
 def _tell(plugin: Inbound, account: str, raw: Raw, thanks: str) -> bool:
     """Whether the account can be asked for more: an error that speaks of all of it ends this."""
     try:
-        with calling():
+        with calling(), guarded():
             plugin.acknowledge(raw, thanks)
     except Exception as error:
         bug = None if isinstance(error, CxsdkError) else error

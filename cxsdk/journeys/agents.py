@@ -10,6 +10,7 @@ from cxsdk.domain.clock import Clock
 from cxsdk.domain.identity import Agent
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling
+from cxsdk.observe.guarding import guarded
 
 #: How long the CRM's list of agents is believed before it is asked again.
 FRESH = timedelta(minutes=5)
@@ -35,7 +36,7 @@ class AgentBook:
                 return
             self._fetched_at = now
             try:
-                with calling():
+                with calling(), guarded():
                     self._names = {name: agent for agent in self._crm.agents() for name in _names(agent)}
             except Exception as error:  # contacts are logged without an agent rather than not at all
                 logger("cxsdk.agents").warning("agents_not_fetched", account=self._crm.name, error=str(error))

@@ -28,6 +28,7 @@ from cxsdk.journeys.parts import send_whole
 from cxsdk.journeys.people import owe_people
 from cxsdk.journeys.routing import ANY, route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
+from cxsdk.observe.guarding import guarded
 from cxsdk.policy.decision import Decision
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.outbox import OutKind, Owed
@@ -243,7 +244,8 @@ def _invitation_message(runtime: Runtime, account: str, key: str, body: Mapping[
     provider = runtime.survey_providers[about.pop("provider")]
     invitation = Invitation(**{**about, "expires_at": datetime.fromisoformat(about["expires_at"])})
     channel, survey = runtime.channels[account], runtime.policy.survey(invitation.survey)
-    link = provider.link(invitation)
+    with guarded():
+        link = provider.link(invitation)
     stop = f"{runtime.public_url}/s/{runtime.signer.sign(invitation.token, invitation.expires_at)}/stop"
     say = {"company": runtime.policy.company, "link": link, "stop_link": stop}
     language, texts = invitation.language, runtime.policy.texts

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Row
@@ -24,6 +24,7 @@ from cxsdk.journeys.governor import PATIENCE_S, NoPermit
 from cxsdk.journeys.receipts import Answers, NotCalled, refused, write_down
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling, passing
+from cxsdk.observe.guarding import guarded
 from cxsdk.store import Transaction, accounts, outbox
 from cxsdk.store.outbox import OutKind
 from cxsdk.store.tables import CANCELLED, UNKNOWN
@@ -220,8 +221,8 @@ def _look_up(desk: Desk, batch: _Batch) -> list[Row[Any]]:
 
 def _find_written(desk: Desk, keys: Sequence[str]) -> list[str | None]:
     try:
-        with deadline(desk.deadline_s), calling():
-            found = list(desk.find_written(keys))
+        with deadline(desk.deadline_s), calling(), guarded():
+            found = list(islice(desk.find_written(keys), len(keys) + 1))
     except _OF_THE_ACCOUNT:
         raise
     except OSError as error:
@@ -269,7 +270,7 @@ def _call(desk: Desk, rows: Sequence[Row[Any]], values: Mapping[int, Any]) -> An
     receipts: list[Receipt] = []
     error: Exception | None = None
     try:
-        with deadline(desk.deadline_s), calling(type(desk).__name__):
+        with deadline(desk.deadline_s), calling(type(desk).__name__), guarded():
             _collect(desk, desk.call([values[row.id] for row in rows]) if rows else (), len(rows), receipts)
     except NotImplementedError:
         error = Unsupported(f"{desk.account} cannot do this.")

@@ -8,6 +8,7 @@ from itertools import groupby
 from cxsdk.capabilities import Channel
 from cxsdk.domain.outward import Message, Receipt
 from cxsdk.domain.parts import fits, parts_of
+from cxsdk.observe.guarding import guarded
 
 
 def send_whole(channel: Channel, messages: Sequence[Message]) -> Iterable[Receipt]:
@@ -41,7 +42,8 @@ def _send_parts(channel: Channel, message: Message) -> Receipt:
         if part.key in there:
             continue
         try:
-            [receipt] = channel.send([part])
+            with guarded():
+                [receipt] = channel.send([part])
         except Exception as error:
             if not number:
                 raise

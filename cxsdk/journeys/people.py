@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, select, update
@@ -134,7 +135,8 @@ class PersonDesk(Desk):
         # An identity that is only perhaps theirs must not put a contact on somebody else's card.
         sure = [p.model_copy(update={"identities": tuple(i for i in p.identities if i.is_known)}) for p in people]
         askable = [person for person in sure if person.identities]
-        answers = list(self.runtime.crm.find_people(askable)) if askable else []
+        found = self.runtime.crm.find_people(askable) if askable else ()
+        answers = list(islice(found, len(askable) + 1))
         if len(answers) != len(askable):
             raise PluginBug(f"{self.account}.find_people answered {len(answers)} of {len(askable)}.")
         if strange := next((answer for answer in answers if not isinstance(answer, str | None)), None):

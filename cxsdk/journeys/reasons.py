@@ -34,12 +34,12 @@ def _answer(error: ProviderError) -> str:
 
 def bug_in(error: Exception) -> str:
     """What a plugin failed on and, below it, where: for whoever has to mend it."""
-    place = _place(error.__cause__ if isinstance(error.__cause__, Exception) else error)
+    place = _place(error.__cause__ or error)
     said = f"{error}" if isinstance(error, CxsdkError) else f"{type(error).__name__}: {error}"
     return reason_of(redact(said)[:_SAID] + (f"\n{redact(place)}" if place else ""))
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """The last line of the plugin's own package on the way to the error: what it calls lies below, we above."""
     frames = [(frame, number) for frame, number in walk_tb(error.__traceback__) if _package(frame) != "cxsdk"]
     mine = [(frame, number) for frame, number in frames if _package(frame) == _package(frames[0][0])]

@@ -14,7 +14,9 @@ from cxsdk.domain.raw import Page
 from cxsdk.errors import PluginBug, RateLimited
 from cxsdk.journeys.governor import NoPermit
 from cxsdk.journeys.runtime import Runtime
+from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling
+from cxsdk.observe.guarding import guarded
 from cxsdk.store import Transaction, inbox
 from cxsdk.store.engine import NOW
 from cxsdk.store.inbox import Arrival
@@ -41,12 +43,19 @@ class TakenOver(Exception):
 
 def sources_of(runtime: Runtime) -> Sequence[Source]:
     """Everything that is to be read on and on."""
-    found = []
-    for account, plugin in runtime.accounts.items():
-        inbound = runtime.inbound(account)
-        if inbound is not None:
-            found += [Source(account, name, read, plugin.poll_every) for name, read in inbound.sources().items()]
-    return found
+    return [source for account in runtime.accounts for source in _sources_of(runtime, account)]
+
+
+def _sources_of(runtime: Runtime, account: str) -> Sequence[Source]:
+    inbound, poll_every = runtime.inbound(account), runtime.accounts[account].poll_every
+    if inbound is None:
+        return ()
+    try:
+        with guarded():
+            return [Source(account, name, read, poll_every) for name, read in inbound.sources().items()]
+    except Exception as error:  # noqa: BLE001 - a plugin's code: the sources of the others are read
+        logger("cxsdk.sources").error("sources_failed", account=account, error=repr(error), exc_info=error)
+        return ()
 
 
 def acquire(runtime: Runtime, source: Source, holder: str) -> int | None:
@@ -86,8 +95,9 @@ def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) ->
     cursor, permitted = _begin(runtime, source)
     stored = 0
     with runtime.governor.counting(source.account, _READING, permitted):
-        pages = iter(source.read(cursor, stop))
-        while (page := _next(pages)) is not None:
+        with guarded():
+            pages = iter(source.read(cursor, stop))
+        while (page := _next(pages)) is not _END:
             if not isinstance(page, Page):
                 raise PluginBug(f"{source.account}.{source.name} yielded {type(page).__name__} where a Page was due.")
             stored += _store(runtime, source, fence, page)
@@ -96,9 +106,13 @@ def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) ->
     return stored
 
 
-def _next(pages: Iterator[Page]) -> Page | None:
-    with calling():
-        return next(pages, None)
+#: What comes after the last page.
+_END = object()
+
+
+def _next(pages: Iterator[Page]) -> object:
+    with calling(), guarded():
+        return next(pages, _END)
 
 
 def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float]:

@@ -12,9 +12,10 @@ from starlette.types import Receive, Scope, Send
 from cxsdk.capabilities import Inbound
 from cxsdk.domain.raw import Raw, body_id
 from cxsdk.domain.raw import Request as RawRequest
-from cxsdk.errors import CxsdkError, SignatureError
+from cxsdk.errors import CxsdkError, PluginBug, SignatureError
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import count, logger
+from cxsdk.observe.guarding import guarded
 from cxsdk.store.inbox import Arrival, Stored
 from cxsdk.web.bodies import read_body
 from cxsdk.web.intake import Intake
@@ -69,12 +70,13 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
     try:
         raw = _verified(runtime, account, plugin, request)
         [outcome] = await intake.put([Arrival(account, raw)])
+    except PluginBug as error:
+        return _unproven(account, error)
     except CxsdkError as error:
         count("webhooks_refused", account=account, code=error.code)
         return problem_of(error)
     except Exception as error:  # what a plugin's verify raises: not proven, so not taken
-        logger("cxsdk.web").error("verify_failed", account=account, kind=type(error).__name__)
-        return problem_of(SignatureError("The request could not be verified."))
+        return _unproven(account, error)
     count("webhooks", account=account, outcome=outcome.value)
     if outcome is Stored.CONFLICT:
         logger("cxsdk.web").warning("event_conflict", account=account, key=raw.id)
@@ -82,9 +84,15 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
     return _TAKEN.get(plugin.webhook_status, _TAKEN[202])
 
 
+def _unproven(account: str, error: Exception) -> Response:
+    logger("cxsdk.web").error("verify_failed", account=account, kind=type(error).__name__)
+    return problem_of(SignatureError("The request could not be verified."))
+
+
 def _verified(runtime: Runtime, account: str, plugin: Inbound, request: RawRequest) -> Raw:
     now = runtime.clock.now()
-    plugin.verify(request, now)
+    with guarded():
+        plugin.verify(request, now)
     key = _key(account, plugin, request)
     return Raw(id=key, body=request.body, headers=request.kept_headers(), received_at=now)
 
@@ -92,7 +100,8 @@ def _verified(runtime: Runtime, account: str, plugin: Inbound, request: RawReque
 def _key(account: str, plugin: Inbound, request: RawRequest) -> str:
     """The event's id, or the body's hash where the plugin finds none: what is proven is taken, whatever it says."""
     try:
-        key = plugin.event_key(request).replace("\0", "").encode()
+        with guarded():
+            key = plugin.event_key(request).replace("\0", "").encode()
     except Exception as error:
         logger("cxsdk.web").warning("event_key_failed", account=account, kind=type(error).__name__)
         key = b""
