@@ -28,8 +28,8 @@ from cxsdk import (
     Stop,
     phone,
 )
-from cxsdk_twilio.catch_up import Item, List
-from cxsdk_twilio.facts import facts_of
+from cxsdk_twilio.catch_up import Item, Listing
+from cxsdk_twilio.facts import OVER, facts_of
 from cxsdk_twilio.failures import read_failure
 from cxsdk_twilio.records import bad_input, read_record
 from cxsdk_twilio.sides import Sides
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     import requests
 
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
-#: How a call ends, and what a message is when nothing more is to come soon.
-_OVER = frozenset({"completed", "busy", "no-answer", "failed", "canceled"})
 #: A message that Twilio made and gave up at once: of this no callback tells.
 _STILLBORN = frozenset({"failed", "undelivered", "canceled"})
 
@@ -117,12 +115,12 @@ class TwilioVoice(Channel, Inbound):
         return {"calls": self._read_calls, "messages": self._read_messages} if self.catch_up else {}
 
     def _read_calls(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
-        calls = List("Calls", "StartTime>", lambda item: item.get("status") in _OVER)
-        return calls.read(self._http, self._path, self._clock.now(), cursor, stop)
+        calls = Listing(f"{self._path}/Calls.json", "StartTime>", lambda item: item.get("status") in OVER)
+        return calls.read(self._http, self._clock.now(), cursor, stop)
 
     def _read_messages(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
-        messages = List("Messages", "DateSent>", self._concerns_us)
-        return messages.read(self._http, self._path, self._clock.now(), cursor, stop)
+        messages = Listing(f"{self._path}/Messages.json", "DateSent>", self._concerns_us)
+        return messages.read(self._http, self._clock.now(), cursor, stop)
 
     def _concerns_us(self, item: Item) -> bool:
         return item.get("direction") == "inbound"
@@ -145,7 +143,9 @@ class Twilio(TwilioVoice):
     def send(self, messages: Sequence[Message]) -> Iterator[Receipt]:
         """Sends each message as one SMS of as many segments as it takes; its id is Twilio's ``SM…``."""
         for message in messages:
-            yield self._send({"To": message.to, "Body": message.text, "StatusCallback": self._webhook_url, **self._from})
+            yield self._send(
+                {"To": message.to, "Body": message.text, "StatusCallback": self._webhook_url, **self._from}
+            )
 
     def _send(self, form: Mapping[str, str]) -> Receipt:
         try:

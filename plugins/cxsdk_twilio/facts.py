@@ -12,6 +12,8 @@ from cxsdk_twilio.sides import Sides
 
 #: How a leg ends that nobody answered.
 _UNANSWERED = frozenset({"busy", "no-answer", "failed", "canceled"})
+#: How a leg ends.
+OVER = _UNANSWERED | {"completed"}
 _RINGING = frozenset({"queued", "initiated", "ringing"})
 
 #: What became of a message. Those that Twilio only holds yet (accepted, scheduled, queued, sending) are no news.
@@ -38,7 +40,7 @@ _START = frozenset({"start", "unstop"})
 def facts_of(
     record: Leg | Recording | Text, received_at: datetime | None, sides: Sides, *, by_leg: bool
 ) -> Iterator[Fact]:
-    """The facts in a record. ``received_at`` dates what Twilio does not; ``by_leg``: see ``TwilioVoice.answered_by``."""
+    """The facts in a record. ``received_at`` dates what Twilio does not; ``by_leg``: see ``answered_by``."""
     at = record.at or received_at
     if at is None:
         raise BadInput("It tells no time.", field="body.Timestamp", code="twilio_record_invalid")

@@ -44,7 +44,8 @@ def read_failure(response: requests.Response) -> CxsdkError | None:
     if response.ok:
         made = response.request.method != "POST" or answer.get("sid")
         return None if made else OutcomeUnknown("Twilio's answer names no message.")
-    code, details = answer.get("code"), {"status": response.status_code, "provider_code": str(answer.get("code"))}
+    code = answer.get("code")
+    details: dict[str, Any] = {"status": response.status_code, "provider_code": str(code)}
     if code in _CURES:
         return AuthenticationError(f"{_said(answer)} {_CURES[code]}", **details)
     if code in _LIMITS:

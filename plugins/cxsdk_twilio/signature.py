@@ -33,7 +33,7 @@ def check_signature(request: Request, key: Secret) -> None:
     form = _signed_form(request)
     digest = _algorithm(request)
     wanted = [_sign(address.encode() + form, key, digest) for address in _spellings(request.url)]
-    if not any([hmac.compare_digest(given.encode("utf-8", "replace"), each) for each in wanted]):
+    if not any(hmac.compare_digest(given.encode("utf-8", "replace"), each) for each in wanted):
         raise SignatureError(
             f"The signature in {_HEADER} does not match. Compare auth_token, and the URL at Twilio with public_url."
         )

@@ -19,6 +19,9 @@ from cxsdk_twilio import Twilio
 #: Vendors' specifications and signatures, where they lie beside the project.
 FACTS = Path(os.environ.get("VENDOR_FACTS", Path(__file__).parents[4] / "shared"))
 
+#: When the sample calls begin: ten minutes ago.
+BEGAN = NOW - timedelta(minutes=10)
+
 ACCOUNT = "AC" + "a1" * 16
 TOKEN = "12345"
 URL = "https://cx.example.com/webhooks/twilio"
@@ -44,14 +47,14 @@ def rfc2822(at: datetime) -> str:
 
 
 def after(seconds: float) -> str:
-    return rfc2822(NOW + timedelta(seconds=seconds))
+    return rfc2822(BEGAN + timedelta(seconds=seconds))
 
 
 # -- callbacks
 
 
 def call(status: str, seconds: float = 0, **fields: Any) -> dict[str, str]:
-    """A call from a customer to the company's line, so many seconds after noon."""
+    """A call from a customer to the company's line, so many seconds after it began."""
     usual = {
         "CallSid": CALL, "AccountSid": ACCOUNT, "From": CUSTOMER, "To": LINE, "Caller": CUSTOMER, "Called": LINE,
         "CallStatus": status, "ApiVersion": "2010-04-01", "Direction": "inbound", "Timestamp": after(seconds),
@@ -141,7 +144,12 @@ def page(name: str, *items: dict[str, Any], next: str | None = None) -> dict[str
 
 def refusal(code: int, status: int = 400, message: str = "refused") -> dict[str, Any]:
     """An answer that is an error."""
-    return {"code": code, "message": message, "more_info": f"https://www.twilio.com/docs/errors/{code}", "status": status}
+    return {
+        "code": code,
+        "message": message,
+        "more_info": f"https://www.twilio.com/docs/errors/{code}",
+        "status": status,
+    }
 
 
 # -- in
@@ -164,9 +172,8 @@ def posted(*forms: dict[str, str], **settings: Any) -> list[Fact]:
 def interaction(*told: dict[str, Any], **settings: Any) -> Interaction:
     """What callbacks and items of the list add up to."""
     channel = twilio(**settings)
-    later = NOW + timedelta(minutes=3)
     raws = [
-        Raw.of(each) if "sid" in each else Raw(id="-", body=urlencode(each).encode(), received_at=later) for each in told
+        Raw.of(each) if "sid" in each else Raw(id="-", body=urlencode(each).encode(), received_at=NOW) for each in told
     ]
     facts = [fact for raw in raws for fact in channel.parse(raw)]
     calls = [fact for fact in facts if isinstance(fact, InteractionFact)]

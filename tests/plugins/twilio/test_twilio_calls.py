@@ -15,13 +15,27 @@ from cxsdk_twilio.facts import facts_of
 from cxsdk_twilio.records import read_record
 from cxsdk_twilio.sides import WITHHELD, Sides
 from tests.plugins.twilio.samples import (
-    API, CALL, CUSTOMER, LEG, LINE, MOBILE, NEXT_LEG, RECORDING, call, interaction, leg, listed, posted, recording,
+    API,
+    BEGAN,
+    CALL,
+    CUSTOMER,
+    LEG,
+    LINE,
+    MOBILE,
+    NEXT_LEG,
+    RECORDING,
+    call,
+    interaction,
+    leg,
+    listed,
+    posted,
+    recording,
     twilio,
 )  # fmt: skip
 
 
 def at(seconds: float) -> datetime:
-    return NOW + timedelta(seconds=seconds)
+    return BEGAN + timedelta(seconds=seconds)
 
 
 def test_a_callback_is_one_fact_of_its_call() -> None:
@@ -223,7 +237,9 @@ def test_a_recording_changes_nothing_of_the_call_but_its_link() -> None:
 
 
 def test_a_recording_that_comes_with_the_end_is_kept() -> None:
-    ended = call("completed", 60, CallDuration="42", RecordingUrl=f"{API}/Recordings/{RECORDING}", RecordingSid=RECORDING)
+    ended = call(
+        "completed", 60, CallDuration="42", RecordingUrl=f"{API}/Recordings/{RECORDING}", RecordingSid=RECORDING
+    )
     facts = posted(ended)
     assert [fact.key for fact in facts] == [f"{CALL}:completed", f"{CALL}:recording"]
     assert fold([f for f in facts if isinstance(f, InteractionFact)], Kind.CALL).recording_url

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from cxsdk import Attachment, Delivery, DeliveryState, Direction, InteractionFact, OptOut, Raw, phone
 from cxsdk.domain.interaction import Kind
 from cxsdk.testing import NOW
 from tests.plugins.twilio.samples import (
-    API, CUSTOMER, LINE, MEDIA_TEXT, TEXT, after, came, made, posted, status, text, twilio,
+    API,
+    CUSTOMER,
+    MEDIA_TEXT,
+    TEXT,
+    after,
+    came,
+    made,
+    posted,
+    status,
+    text,
+    twilio,
 )  # fmt: skip
 
 
@@ -102,7 +110,9 @@ def wish(*forms: dict[str, str]) -> OptOut | None:
     return wishes[0] if wishes else None
 
 
-@pytest.mark.parametrize("word", ["STOP", "stop", " Stop\n", "StopAll", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT"])
+@pytest.mark.parametrize(
+    "word", ["STOP", "stop", " Stop\n", "StopAll", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT"]
+)
 def test_a_word_that_twilio_obeys_opts_out(word: str) -> None:
     fact = wish(text(word))
     assert fact is not None
@@ -142,4 +152,3 @@ def test_who_opted_out_at_twilio_is_opted_out_here() -> None:
 
 def test_a_word_of_nobody_known_is_a_message_only() -> None:
     assert wish(text("STOP", From="12345")) is None
-

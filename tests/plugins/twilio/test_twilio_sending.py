@@ -12,14 +12,31 @@ import requests
 import responses
 
 from cxsdk import (
-    AuthenticationError, ConfigurationError, CxsdkError, Message, RateLimited, Receipt, Secret, Transient,
+    AuthenticationError,
+    ConfigurationError,
+    CxsdkError,
+    Message,
+    RateLimited,
+    Receipt,
+    Secret,
+    Transient,
 )  # fmt: skip
 from cxsdk.domain.outward import Outcome
 from cxsdk.testing import opened, send
 from cxsdk_twilio import Twilio, TwilioVoice
 from tests.plugins.twilio.conftest import Specification
 from tests.plugins.twilio.samples import (
-    ACCOUNT, API, CUSTOMER, LINE, MEDIA_TEXT, TEXT, TOKEN, URL, made, refusal, twilio,
+    ACCOUNT,
+    API,
+    CUSTOMER,
+    LINE,
+    MEDIA_TEXT,
+    TEXT,
+    TOKEN,
+    URL,
+    made,
+    refusal,
+    twilio,
 )  # fmt: skip
 
 MESSAGES = f"{API}/Messages.json"
@@ -38,7 +55,7 @@ def form(call: responses.Call) -> dict[str, str]:
 def sent(api: responses.RequestsMock, **settings: Any) -> responses.Call:
     api.post(MESSAGES, json=made(), status=201)
     with opened(twilio(**settings)) as channel:
-        assert send(channel, [message()]) == [Receipt.accepted(TEXT)]
+        assert send(channel, [message()]).receipts == [Receipt.accepted(TEXT)]
     return api.calls[0]
 
 
@@ -115,7 +132,7 @@ def test_what_twilio_refuses_is_given_up_with_its_words_and_the_rest_goes_on(
 ) -> None:
     api.post(MESSAGES, json=refusal(code, message=said), status=400)
     api.post(MESSAGES, json=made(sid=MEDIA_TEXT), status=201)
-    refused, accepted = send(channel, [message(), message(key="m-2")])
+    refused, accepted = send(channel, [message(), message(key="m-2")]).receipts
     assert refused.outcome is Outcome.REJECTED
     assert said in refused.reason
     assert str(code) in refused.reason
@@ -184,14 +201,14 @@ def test_a_message_that_may_have_gone_out_is_in_doubt_and_alone(answer: dict[str
     with responses.RequestsMock() as api, opened(twilio()) as channel:
         api.post(MESSAGES, **answer)
         api.post(MESSAGES, json=made(), status=201)
-        doubtful, accepted = send(channel, [message(), message(key="m-2")])
+        doubtful, accepted = send(channel, [message(), message(key="m-2")]).receipts
     assert doubtful.outcome is Outcome.UNKNOWN
     assert accepted == Receipt.accepted(TEXT)
 
 
 def test_a_message_that_twilio_gave_up_at_once_is_not_sent(api: responses.RequestsMock, channel: Twilio) -> None:
     api.post(MESSAGES, json=made("failed", error_code=30002), status=201)
-    [receipt] = send(channel, [message()])
+    [receipt] = send(channel, [message()]).receipts
     assert (receipt.outcome, "30002" in receipt.reason) == (Outcome.REJECTED, True)
 
 

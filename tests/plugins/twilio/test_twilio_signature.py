@@ -35,7 +35,9 @@ def is_taken(request: Request, **settings: Any) -> bool:
 
 
 def request(url: str, body: bytes, signature: str, content_type: str = FORM, **headers: str) -> Request:
-    return Request(url=url, body=body, headers={"x-twilio-signature": signature, "content-type": content_type, **headers})
+    return Request(
+        url=url, body=body, headers={"x-twilio-signature": signature, "content-type": content_type, **headers}
+    )
 
 
 def signed(url: str, form: bytes = b"", algorithm: str = "sha1") -> str:
@@ -131,7 +133,9 @@ def test_an_account_may_sign_with_a_key_of_its_own() -> None:
     assert is_taken(request(URL, b"A=1", with_key, **settings), **own)
     assert not is_taken(request(URL, b"A=1", with_key), **own)
     assert not is_taken(request(URL, b"A=1", with_key, **settings))
-    assert not is_taken(request(URL, b"A=1", with_key, **{**settings, "X-Twilio-Webhooks-Signature-Settings": "algorithm=MD5"}))
+    assert not is_taken(
+        request(URL, b"A=1", with_key, **{**settings, "X-Twilio-Webhooks-Signature-Settings": "algorithm=MD5"})
+    )
 
 
 def test_a_missing_signature_is_told_apart_from_a_wrong_one() -> None:
