@@ -14,6 +14,8 @@ from cxsdk_twilio.sides import Sides
 _UNANSWERED = frozenset({"busy", "no-answer", "failed", "canceled"})
 #: How a leg ends.
 OVER = _UNANSWERED | {"completed"}
+_TAKEN = frozenset({"in-progress", "completed"})
+_INBOUND = frozenset({"inbound", "trunking-originating", ""})
 _RINGING = frozenset({"queued", "initiated", "ringing"})
 
 #: What became of a message. Those that Twilio only holds yet (accepted, scheduled, queued, sending) are no news.
@@ -66,34 +68,42 @@ def _leg(leg: Leg, at: datetime, sides: Sides, *, by_leg: bool) -> Iterator[Inte
 
 
 def _among_us(leg: Leg, sides: Sides) -> bool:
-    """Whether an employee calls another one, or Twilio an employee: no contact with a customer yet."""
-    return sides.is_ours(leg.called) and (sides.is_ours(leg.caller) or leg.direction == "outbound-api")
+    """Whether no customer is there: employees call one another, a worker is put into a conference, nobody picks up."""
+    if leg.direction == "outbound-api":
+        rung_first = leg.called.startswith("+") and leg.status in _TAKEN
+        return sides.is_ours(leg.called) and not rung_first
+    return sides.is_ours(leg.caller) and sides.is_ours(leg.called)
 
 
 def _first_leg(leg: Leg, at: datetime, sides: Sides, *, by_leg: bool) -> dict[str, Any]:
     """The leg of whoever began: it tells the direction and the customer, and when the call is over."""
-    goes_out = sides.is_ours(leg.caller) and leg.direction == "inbound"  # an employee's client calls Twilio
-    inbound = leg.direction in ("inbound", "trunking-originating", "") and not goes_out
-    waits = goes_out or (by_leg and leg.direction == "inbound")
+    employee = _employee(leg, sides)
+    inbound = leg.direction in _INBOUND and employee is None
+    waits = employee is not None or (by_leg and leg.direction == "inbound")
     return {
         "direction": Direction.INBOUND if inbound else Direction.OUTBOUND,
         "sender": sides.customer(leg.caller),
         "recipient": sides.customer(leg.called),
-        "agent": sides.agent(leg.caller) if goes_out else None,
+        "agent": employee and sides.agent(employee),
         **(_end_alone(leg) if waits else _whole(leg, at)),
     }
+
+
+def _employee(leg: Leg, sides: Sides) -> str | None:
+    """Whose leg it is where an employee's: their client calls Twilio, or Twilio rings them before the customer."""
+    address = {"inbound": leg.caller, "outbound-api": leg.called}.get(leg.direction, "")
+    return address if sides.is_ours(address) else None
 
 
 def _dialled(leg: Leg, at: datetime, sides: Sides) -> dict[str, Any]:
     """A leg of a call that goes on beside it: an agent's, or that of the customer whom an agent calls.
 
-    It names no sender: what it shows as its caller may be a number of the company's.
+    Which of them, the first leg decides by its direction: of an inbound call the recipient counts for nothing. It names
+    no sender: a number of the company's may be shown as its caller.
     """
-    outbound = sides.is_ours(leg.caller) and not sides.is_ours(leg.called)
-    if outbound:
-        return {"direction": Direction.OUTBOUND, "recipient": sides.customer(leg.called), **_whole(leg, at)}
-    answered = leg.status in ("in-progress", "completed")
-    return {**_beside(leg, at), "agent": sides.agent(leg.called) if answered else None}
+    recipient = sides.customer(leg.called) if sides.is_ours(leg.caller) else None
+    agent = sides.agent(leg.called) if leg.status in _TAKEN else None
+    return {"recipient": recipient, "agent": agent, **_beside(leg, at)}
 
 
 def _whole(leg: Leg, at: datetime) -> dict[str, Any]:
@@ -112,7 +122,7 @@ def _end_alone(leg: Leg) -> dict[str, Any]:
 
 
 def _beside(leg: Leg, at: datetime) -> dict[str, Any]:
-    """The state of an agent's leg: its end is not the call's, and the next agent may answer."""
+    """The state of a leg that was dialled: its end is not the call's, and the next agent may answer."""
     if leg.status == "completed":
         return {"state": CallState.ANSWERED, "answered_at": _since(leg, at) or at}
     if leg.status in _UNANSWERED:

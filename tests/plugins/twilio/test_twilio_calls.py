@@ -101,10 +101,12 @@ def test_an_agents_mobile_phone_is_an_agent_where_it_is_known_as_ours() -> None:
     assert (talk.agent, talk.customer) == (MOBILE, (phone(CUSTOMER),))
 
 
-def test_a_number_that_is_dialled_is_never_taken_for_another_of_the_customers() -> None:
-    talk = interaction(call("completed", 60), leg("completed", 60, From=LINE, To=MOBILE, CallDuration="9"))
-    assert talk.customer == (phone(CUSTOMER),)
-    assert talk.agent is None
+@pytest.mark.parametrize("own", [[], [LINE], [LINE, MOBILE]])
+@pytest.mark.parametrize("caller", [LINE, CUSTOMER])
+def test_a_number_that_is_dialled_for_a_customer_is_never_taken_for_theirs(own: list[str], caller: str) -> None:
+    talk = interaction(call("completed", 60), leg("completed", 61, From=caller, To=MOBILE), own_numbers=own)
+    assert (talk.direction, talk.customer) == (Direction.INBOUND, (phone(CUSTOMER),))
+    assert talk.agent == (MOBILE if MOBILE in own else None)
 
 
 # -- outbound
@@ -131,6 +133,14 @@ def test_an_agents_client_calls_a_customer() -> None:
     assert (talk.state, talk.talk_seconds) == (CallState.ENDED, 40)
 
 
+def test_an_agent_who_is_rung_first_calls_a_customer() -> None:
+    first = call("completed", 60, Direction="outbound-api", From=LINE, To=MOBILE, CallDuration="58")
+    dialled = leg("completed", 60, From=LINE, To=CUSTOMER, CallDuration="40")
+    talk = interaction(first, dialled, own_numbers=[LINE, MOBILE])
+    assert (talk.direction, talk.agent, talk.customer) == (Direction.OUTBOUND, MOBILE, (phone(CUSTOMER),))
+    assert (talk.state, talk.talk_seconds) == (CallState.ENDED, 40)
+
+
 def test_a_customer_who_did_not_pick_up_was_not_talked_to() -> None:
     began = call("completed", 60, From="client:alice", To="")
     tried = interaction(began, leg("no-answer", 59, From=LINE, To=CUSTOMER), own_numbers=[LINE])
@@ -141,10 +151,11 @@ def test_a_customer_who_did_not_pick_up_was_not_talked_to() -> None:
     "fields",
     [
         {"From": "client:alice", "To": "client:bob"},
-        {"From": LINE, "To": MOBILE, "Direction": "outbound-api"},
+        {"From": LINE, "To": MOBILE, "Direction": "outbound-api", "CallStatus": "no-answer"},
+        {"From": MOBILE, "To": LINE},
         {"From": CUSTOMER, "To": "client:alice", "Direction": "outbound-api"},
     ],
-    ids=["two clients", "a line and a mobile", "a worker's leg of a conference"],
+    ids=["two clients", "an employee who does not pick up", "an employee's call", "a worker's leg of a conference"],
 )
 def test_what_goes_on_among_ourselves_is_no_contact(fields: dict[str, str]) -> None:
     assert posted(call("completed", 9, **fields), own_numbers=[LINE, MOBILE]) == []
