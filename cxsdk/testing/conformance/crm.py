@@ -16,7 +16,7 @@ from cxsdk.testing.conformance.base import Attempt, Rig, kind, words
 from cxsdk.testing.conformance.documents import raw_of
 from cxsdk.testing.conformance.faults import FaultConformance
 from cxsdk.testing.conformance.settings import PluginConformance
-from cxsdk.testing.conformance.values import email_of, person, word
+from cxsdk.testing.conformance.values import email_of, entry, person, word
 from cxsdk.testing.conformance.webhook import WebhookConformance
 from cxsdk.testing.context import NOW
 from cxsdk.testing.stand_in import CannotPlay
@@ -49,9 +49,10 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
     @kind("every kind of contact")
     def test_every_kind_of_contact_is_logged(self) -> None:
         """Calls in any state, letters, messages, reviews, visits, surveys, notes: each becomes an entry."""
-        for fields in _contacts():
-            with self.running() as rig:
-                attempt = rig.call("log", [self.value(rig, "log", 1, **fields)])
+        with self.running() as rig:
+            target = self.target(rig, "log")
+            for number, fields in enumerate(_contacts(), 1):
+                attempt = rig.call("log", [entry(number, target, **fields)])
                 self.demand(
                     attempt.is_done,
                     f"log does not take an entry with {_shown(fields)}: log as a note what the CRM has no place of its own for.",

@@ -45,6 +45,8 @@ class WebhookConformance(SourceConformance):
                 try:
                     rig.plugin.verify(self._signed(rig, raw, at=at), NOW)
                 except Exception as error:  # noqa: BLE001 - which error it is, is what is tested
+                    if isinstance(error, SignatureError) and error.code == "webhook_off":
+                        self.skip("With these settings the plugin has no webhook.")
                     self.fail(
                         f"What sign() signed with `key` raises {type(error).__name__}: plugin() must have the same key, and "
                         f"verify must look at the raw body. {error}"
