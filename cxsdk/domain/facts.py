@@ -24,6 +24,10 @@ class DeliveryState(StrEnum):
     BOUNCED = "bounced"  #: the address does not take mail
     UNKNOWN = "unknown"  #: a word of the provider that cxsdk does not know
 
+    @classmethod
+    def _missing_(cls, value: object) -> DeliveryState:
+        return cls.UNKNOWN
+
 
 class Delivery(Value):
     """What a provider says of a message that we sent; ``message_id`` is the id it gave then."""

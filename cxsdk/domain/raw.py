@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from cxsdk.domain.values import Value
 from cxsdk.errors import BadInput
@@ -74,10 +75,29 @@ class Raw(Value):
         """The body read as JSON. Raises BadInput where it is none; the record is then set aside with that reason."""
         return read_json(self.body)
 
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """The body read as JSON, for a ``with``: what is missing or malformed in it, when facts are made of it, is BadInput.
+
+        with raw.reading() as event:
+            yield Delivery(key=event["id"], at=event["time"], message_id=event["sms"], state=event["status"])
+        """
+        payload = self.payload()
+        try:
+            yield payload
+        except ValidationError as error:
+            raise BadInput.from_validation(error, root=error.title) from None
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise BadInput(f"is not what the parser reads ({type(error).__name__}).", field=_place(error)) from error
+
     def form(self) -> dict[str, str]:
         """The body read as a URL-encoded form; of a repeated field, the last value."""
         pairs = parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True)
         return {name.replace("\0", ""): value.replace("\0", "") for name, value in pairs}
+
+
+def _place(error: Exception) -> str:
+    return f"body.{error.args[0]}" if isinstance(error, KeyError) and error.args else "body"
 
 
 def read_json(body: bytes) -> Any:

@@ -38,6 +38,7 @@ T = TypeVar("T")
 Read = Callable[[requests.Response], Any]
 Classify = Callable[[requests.Response], Exception | None]
 Told = Callable[[requests.Response | None, Exception | None], None]
+Watch = Callable[[requests.PreparedRequest], None]
 
 _log = logger("cxsdk.http")
 
@@ -46,7 +47,7 @@ class Session:
     """Implements the ``Http`` protocol on requests, for any number of threads.
 
     Each call ends within ``deadline_s`` seconds, and within the ``deadline`` around it. ``classify`` is asked first
-    what an answer means; ``told`` hears of each answer and error. Secrets go to the host of ``base_url`` alone, and
+    what an answer means; ``told`` hears of each answer and error, ``watch`` sees each request. Secrets go to the host of ``base_url`` alone, and
     no error or log shows them; ``secrets`` names those that stand elsewhere, as in the path of ``base_url``.
     """
 
@@ -63,6 +64,7 @@ class Session:
         clock: Clock | None = None,
         secrets: Iterable[Secret] = (),
         told: Told | None = None,
+        watch: Watch | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base_url = check_base_url(base_url).rstrip("/")
@@ -75,6 +77,7 @@ class Session:
         self._deadline_s = deadline_s
         self._clock = clock or SystemClock()
         self._told = told
+        self._watch = watch
         self._sleep = sleep
         self._local = local()
         self._lock = Lock()
@@ -176,8 +179,11 @@ class Session:
             files=call.files,
             auth=Credentials(headers),
         )
+        prepared = http.prepare_request(asked)
+        if self._watch is not None:
+            self._watch(prepared)
         with calling():
-            return wire.exchange(http, http.prepare_request(asked), limits)
+            return wire.exchange(http, prepared, limits)
 
     def _thread_session(self) -> requests.Session:
         # a requests.Session is not safe to share between threads

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Event
 from typing import Any, TypeVar
@@ -14,11 +15,12 @@ from cxsdk.capabilities.inbound import Inbound
 from cxsdk.capabilities.plugin import Plugin
 from cxsdk.domain.clock import Clock, ManualClock
 from cxsdk.domain.facts import Fact
-from cxsdk.domain.outward import Receipt
 from cxsdk.domain.raw import Page, Raw, Request
 from cxsdk.domain.secret import Secret
+from cxsdk.errors import Unsupported
 from cxsdk.http import Session
 from cxsdk.observe import logger
+from cxsdk.testing.sent import Sent, SentRequest
 
 #: The present of a test that names no other: a Monday noon.
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -47,16 +49,22 @@ class MemoryState:
 
 
 class SampleContext:
-    """What ``open`` gets in a test. ``base_url``, where given, stands for every provider: a server on loopback."""
+    """What ``open`` gets in a test. ``base_url``, where given, stands for every provider: a server on loopback.
+
+    ``requests`` are those that the plugin made so far, as they went out. A wait between two tries moves a clock that
+    can be moved, and does not take its time.
+    """
 
     def __init__(self, plugin: Plugin, *, clock: Clock | None = None, base_url: str | None = None) -> None:
         self._plugin = plugin
         self._base_url = base_url
         self._sessions: list[Session] = []
+        self.requests: list[SentRequest] = []
         self.clock: Clock = clock or ManualClock(NOW)
         self.log: Any = logger("cxsdk.plugin", account=plugin.name)
         self.state: KeyValue = MemoryState()
-        self.webhook_url = f"https://cx.example.com/webhooks/{plugin.name}"
+        self.webhook_url = webhook_url(plugin)
+        _open[id(plugin)] = (plugin, self.requests)
 
     def http(
         self,
@@ -67,8 +75,16 @@ class SampleContext:
         basic: tuple[str, Secret] | None = None,
     ) -> Session:
         """The real session of ``cxsdk.http``, with the plugin's own deadline and classification."""
-        url = self._base_url or base_url
-        session = Session.of(self._plugin, url, clock=self.clock, bearer=bearer, headers=headers, basic=basic)
+        session = Session.of(
+            self._plugin,
+            self._base_url or base_url,
+            clock=self.clock,
+            bearer=bearer,
+            headers=headers,
+            basic=basic,
+            watch=lambda prepared: self.requests.append(SentRequest.of(prepared)),
+            sleep=self._sleep,
+        )
         self._sessions.append(session)
         return session
 
@@ -80,6 +96,34 @@ class SampleContext:
         """Closes the connections of all sessions that were handed out."""
         for session in self._sessions:
             session.close()
+        _open.pop(id(self._plugin), None)
+
+    def _sleep(self, seconds: float) -> None:
+        if isinstance(self.clock, ManualClock):
+            self.clock.advance(timedelta(seconds=seconds))
+        else:
+            time.sleep(seconds)
+
+
+#: The plugins that are open, by their ids, and the requests that each has made.
+_open: dict[int, tuple[object, list[SentRequest]]] = {}
+
+
+@contextmanager
+def held_open(plugins: Iterable[Plugin]) -> Iterator[None]:
+    """Says that somebody else opened these plugins: whoever tests them leaves that to them."""
+    held = {id(plugin): (plugin, list[SentRequest]()) for plugin in plugins}
+    _open.update(held)
+    try:
+        yield
+    finally:
+        for key in held:
+            _open.pop(key, None)
+
+
+def webhook_url(plugin: Plugin) -> str:
+    """The address of an account's webhook in tests."""
+    return f"https://cx.example.com/webhooks/{plugin.name}"
 
 
 @contextmanager
@@ -94,6 +138,21 @@ def opened(plugin: P, *, clock: Clock | None = None, base_url: str | None = None
         context.close()
 
 
+@contextmanager
+def _at_hand(plugin: object, now: datetime = NOW) -> Iterator[list[SentRequest]]:
+    """The plugin open, by whoever opened it, else for the time being; gives the requests that are made meanwhile."""
+    if isinstance(plugin, Plugin) and id(plugin) not in _open:
+        with opened(plugin, clock=ManualClock(now)), _at_hand(plugin) as requests:
+            yield requests
+            return
+    _, made = _open.get(id(plugin), (plugin, []))
+    before, requests = len(made), list[SentRequest]()
+    try:
+        yield requests
+    finally:
+        requests += [request.redacted() for request in made[before:]]
+
+
 def receive(
     plugin: Inbound,
     *,
@@ -103,31 +162,50 @@ def receive(
     method: str = "POST",
     now: datetime = NOW,
 ) -> list[Fact]:
-    """The facts of one webhook request, after it was verified. Raises SignatureError as the web does."""
+    """The facts of one webhook request, after it was verified. Raises SignatureError as the web does.
+
+    ``url`` is the account's webhook address unless told otherwise. A plugin that is not open is opened for it.
+    """
+    if type(plugin).verify is Inbound.verify:
+        raise Unsupported(f"{type(plugin).__name__} has no webhook: it does not override verify.")
+    url = url or (webhook_url(plugin) if isinstance(plugin, Plugin) else "")
     request = Request(method=method, url=url, headers=headers, body=body)
-    plugin.verify(request, now)
-    raw = Raw(id=plugin.event_key(request), body=body, headers=request.kept_headers(), received_at=now)
-    return list(plugin.parse(raw))
+    with _at_hand(plugin, now):
+        plugin.verify(request, now)
+        raw = Raw(id=plugin.event_key(request), body=body, headers=request.kept_headers(), received_at=now)
+        return list(plugin.parse(raw))
 
 
 def read(plugin: Inbound, source: str, cursor: str | None = None, *, pages: int = 100) -> list[Page]:
-    """The pages that a source brings after the cursor, until it is up to date or so many were read."""
-    stop = Event()
+    """The pages that a source brings after the cursor, until it is up to date or so many were read.
+
+    A plugin that is not open is opened for it.
+    """
+    with _at_hand(plugin):
+        return list(walk(plugin, source, cursor, Event(), pages))
+
+
+def walk(plugin: Inbound, source: str, cursor: str | None, stop: Event, pages: int) -> Iterator[Page]:
+    """The pages one by one; the reader is told to stop when nobody wants more."""
     reader = plugin.sources()[source](cursor, stop)
     try:
-        return list(islice(reader, pages))
+        yield from islice(reader, pages)
     finally:
         stop.set()
         if hasattr(reader, "close"):
             reader.close()
 
 
-def send(plugin: Plugin, values: Sequence[Any]) -> list[Receipt]:
-    """Gives values to the method that takes them, at most ``batch_size`` at once, and returns all receipts.
+def send(plugin: Plugin, values: Sequence[Any]) -> Sent:
+    """Gives values to the method that takes them, at most ``batch_size`` at once.
 
-    A Message goes to ``send``, a LogEntry to ``log``, a Task to ``save_tasks``, a Person to ``create_people``.
+    A Message goes to ``send``, a LogEntry to ``log``, a Task to ``save_tasks``, a Person to ``create_people``. Returns
+    all receipts and the requests that were made, without secrets. A plugin that is not open is opened for it.
     """
-    return [receipt for batch in _batches(values, plugin.batch_size) for receipt in _method(plugin, batch[0])(batch)]
+    with _at_hand(plugin) as requests:
+        batches = _batches(values, plugin.batch_size)
+        receipts = [receipt for batch in batches for receipt in _method(plugin, batch[0])(batch)]
+    return Sent(receipts, requests)
 
 
 def _batches(values: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -17,6 +17,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.sweep import sweep
 from cxsdk.store import accounts, schema
 from cxsdk.store.work import next_due
+from cxsdk.testing.context import held_open
 
 #: More rounds than this without an end mean that something is owed for ever.
 ROUNDS = 500
@@ -88,5 +89,5 @@ def installed(cx: CX, *, clock: Clock | None = None, hooks: Hooks | None = None)
     with closing(cx.store()) as store:
         schema.upgrade(store)
     doorbell = InlineDoorbell()
-    with cx.open(lambda _: doorbell, clock=clock, hooks=hooks) as opened:
+    with held_open(cx.accounts()), cx.open(lambda _: doorbell, clock=clock, hooks=hooks) as opened:
         yield Installation(opened, doorbell)

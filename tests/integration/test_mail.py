@@ -68,7 +68,7 @@ def test_a_question_is_fetched_and_answered_in_its_thread(
         assert abs(datetime.now(UTC) - question.at).total_seconds() < 60
 
         answer = Message(key="a1", to=customer.address, subject="Re", text="В пути", in_reply_to=question.key)
-        [receipt] = send(support, [answer])
+        [receipt] = send(support, [answer]).receipts
         [told] = soon(lambda: facts_of(customer))
     assert receipt == Receipt.accepted(told.provider_options["message_id"])
     assert (told.text, told.in_reply_to, told.thread) == ("В пути", question.thread, question.thread)
@@ -89,7 +89,7 @@ def test_an_unknown_recipient_is_refused_and_the_next_one_is_served(
 
 def test_what_comes_back_says_of_which_message_and_why(mail_server: MailServer, account: Callable[..., Email]) -> None:
     support = account(mail_server.mailbox("support"))
-    [receipt] = send(support, [Message(key="k1", to="customer@example.net", text="x")])
+    [receipt] = send(support, [Message(key="k1", to="customer@example.net", text="x")]).receipts
     [bounce] = soon(lambda: facts_of(support))
     assert isinstance(bounce, Delivery)
     assert (bounce.message_id, bounce.state) == (receipt.id, DeliveryState.BOUNCED)

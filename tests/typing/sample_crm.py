@@ -83,8 +83,8 @@ class SampleCRM(CRM, Inbound):
         return {"todos": self._read_todos}
 
     def parse(self, raw: Raw) -> Iterator[TaskChange]:
-        todo = raw.payload()
-        yield TaskChange(key=raw.id, at=todo["touched"], task_id=todo["id"], done=todo["finished"])
+        with raw.reading() as todo:
+            yield TaskChange(key=raw.id, at=todo["touched"], task_id=todo["id"], done=todo["finished"])
 
     def _read_todos(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
         while not stop.is_set():

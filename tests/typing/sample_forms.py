@@ -22,9 +22,9 @@ class SampleForms(SurveyProvider, Inbound):
         verify_token(request, header="Sample-Token", token=self.webhook_token)
 
     def parse(self, raw: Raw) -> Iterator[Response]:
-        filled = raw.payload()
-        answers = {"score": filled["grade"], "comment": filled["words"]}
-        yield Response(key=filled["id"], at=filled["sent"], invitation=filled["who"], answers=answers)
+        with raw.reading() as filled:
+            answers = {"score": filled["grade"], "comment": filled["words"]}
+            yield Response(key=filled["id"], at=filled["sent"], invitation=filled["who"], answers=answers)
 
 
 @hookimpl

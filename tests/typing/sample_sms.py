@@ -46,15 +46,19 @@ class SampleSMS(Channel, Inbound):
         verify_hmac(request, header="Sample-Signature", key=self.webhook_key, timestamp="Sample-Time", now=now)
 
     def parse(self, raw: Raw) -> Iterator[Fact]:
-        event = raw.payload()
-        match event["event"]:
-            case "text":
-                sender = phone(event["number"], region=self.region)
-                yield InteractionFact(
-                    key=event["id"], at=event["time"], direction=Direction.INBOUND, sender=sender, text=event["body"]
-                )
-            case "status":
-                yield Delivery(key=raw.id, at=event["time"], message_id=event["id"], state=event["status"])
+        with raw.reading() as event:
+            match event["event"]:
+                case "text":
+                    sender = phone(event["number"], region=self.region)
+                    yield InteractionFact(
+                        key=event["id"],
+                        at=event["time"],
+                        direction=Direction.INBOUND,
+                        sender=sender,
+                        text=event["body"],
+                    )
+                case "status":
+                    yield Delivery(key=raw.id, at=event["time"], message_id=event["id"], state=event["status"])
 
 
 @hookimpl

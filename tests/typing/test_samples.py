@@ -41,7 +41,7 @@ def test_the_sample_crm_writes_an_entry_under_our_key(secret: Secret) -> None:
     entry = LogEntry(key="k1", person_id="c1", kind=Kind.CALL, direction=Direction.INBOUND, at=NOW, text="Hello")
 
     with opened(SampleCRM(workspace="acme", api_key=secret)) as crm:
-        receipts = send(crm, [entry])
+        receipts = send(crm, [entry]).receipts
 
     assert [receipt.id for receipt in receipts] == ["n1"]
     request = post.calls[0].request
@@ -69,7 +69,7 @@ def test_the_sample_channel_sends_and_shows_no_secret(secret: Secret) -> None:
     responses.post("https://sms.sample.example/v1/texts", json={"id": "s1"})
 
     with opened(SampleSMS(api_key=secret, webhook_key=secret)) as channel:
-        (receipt,) = send(channel, [Message(key="k1", to="+12125550123", text="Thank you")])
+        (receipt,) = send(channel, [Message(key="k1", to="+12125550123", text="Thank you")]).receipts
 
     assert receipt.id == "s1"
     assert KEY not in repr(channel)

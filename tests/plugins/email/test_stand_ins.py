@@ -101,7 +101,9 @@ def test_a_thousand_mails_pass_in_a_moment(smtp: SmtpServer, imap: ImapServer) -
             idle=False,
         )
         began = time.monotonic()
-        assert all(receipt.is_done for receipt in send(email, [message(f"k{number}") for number in range(1000)]))
+        assert all(
+            receipt.is_done for receipt in send(email, [message(f"k{number}") for number in range(1000)]).receipts
+        )
         assert sum(len(page.items) for page in read(email, "inbox")) == 1000
         assert time.monotonic() - began < 15
 
@@ -137,5 +139,5 @@ def test_a_certificate_is_trusted_only_where_somebody_vouches_for_it(
                 attempt()
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
         imap.deliver("INBOX", mail())
-        assert send(email, [message()])[0].is_done
+        assert send(email, [message()]).receipts[0].is_done
         assert len(read(email, "inbox")) == 1

@@ -31,7 +31,7 @@ def hello(bot: BotAPI) -> int:
 
 @pytest.mark.usefixtures("hello")
 def test_a_message_arrives_and_its_receipt_names_it(bot: BotAPI, telegram: Telegram) -> None:
-    [receipt] = send(telegram, [to_customer("Thank you")])
+    [receipt] = send(telegram, [to_customer("Thank you")]).receipts
     [sent] = bot.sent
     assert receipt == Receipt.accepted(f"{CUSTOMER}:{sent['message_id']}")
     assert sent["text"] == "Thank you"
@@ -54,7 +54,7 @@ def test_an_answer_hangs_on_the_message_that_it_answers(bot: BotAPI, telegram: T
 @pytest.mark.usefixtures("hello")
 @pytest.mark.parametrize("gone", [f"{CUSTOMER}:999", "<mail@example.com>", ""])
 def test_an_answer_to_a_message_that_is_gone_is_sent_all_the_same(bot: BotAPI, telegram: Telegram, gone: str) -> None:
-    [receipt] = send(telegram, [to_customer(in_reply_to=gone)])
+    [receipt] = send(telegram, [to_customer(in_reply_to=gone)]).receipts
     assert receipt.is_done
     assert "reply_to_message" not in bot.sent[0]
 
@@ -87,7 +87,7 @@ def test_rows_hold_every_choice_in_order_and_differ_little(labels: list[str]) ->
 def test_a_customer_who_blocked_the_bot_is_rejected_and_the_rest_go_on(bot: BotAPI, telegram: Telegram) -> None:
     bot.user_says(100002, "Hello")
     bot.user_blocks(100002)
-    blocked, reached = send(telegram, [to_customer(to="100002"), to_customer(key="m-2")])
+    blocked, reached = send(telegram, [to_customer(to="100002"), to_customer(key="m-2")]).receipts
     assert blocked.outcome is Outcome.REJECTED
     assert "blocked by the user" in blocked.reason
     assert reached.is_done
@@ -105,7 +105,7 @@ def test_a_customer_who_blocked_the_bot_is_rejected_and_the_rest_go_on(bot: BotA
     ],
 )
 def test_what_telegram_can_never_deliver_is_rejected(telegram: Telegram, fields: dict[str, Any]) -> None:
-    [receipt] = send(telegram, [to_customer(**fields)])
+    [receipt] = send(telegram, [to_customer(**fields)]).receipts
     assert receipt.outcome is Outcome.REJECTED
     assert receipt.reason
 
@@ -132,7 +132,7 @@ def test_what_was_sent_before_a_limit_keeps_its_receipt(bot: BotAPI, telegram: T
 @pytest.mark.usefixtures("hello")
 def test_an_answer_that_got_lost_is_unknown_and_the_rest_go_on(bot: BotAPI, telegram: Telegram) -> None:
     bot.loses_answer("sendMessage", done=True)
-    lost, reached = send(telegram, [to_customer("one"), to_customer("two", key="m-2")])
+    lost, reached = send(telegram, [to_customer("one"), to_customer("two", key="m-2")]).receipts
     assert lost.outcome is Outcome.UNKNOWN
     assert reached.is_done
     assert [sent["text"] for sent in bot.sent] == ["one", "two"]
@@ -141,14 +141,14 @@ def test_an_answer_that_got_lost_is_unknown_and_the_rest_go_on(bot: BotAPI, tele
 @pytest.mark.usefixtures("hello")
 def test_an_error_of_the_server_is_unknown(bot: BotAPI, telegram: Telegram) -> None:
     bot.fails("sendMessage", 500, "Internal Server Error")
-    [receipt] = send(telegram, [to_customer()])
+    [receipt] = send(telegram, [to_customer()]).receipts
     assert receipt.outcome is Outcome.UNKNOWN
 
 
 @pytest.mark.usefixtures("hello")
 def test_a_success_without_a_result_is_unknown(bot: BotAPI, telegram: Telegram) -> None:
     bot.fails("sendMessage", 200, "of a kind that Telegram never gives")
-    [receipt] = send(telegram, [to_customer()])
+    [receipt] = send(telegram, [to_customer()]).receipts
     assert receipt.outcome is Outcome.UNKNOWN
 
 
@@ -172,7 +172,7 @@ def test_an_error_of_the_account_says_the_cure(
 @pytest.mark.usefixtures("hello")
 def test_a_chat_that_moved_is_rejected_with_its_new_id(bot: BotAPI, telegram: Telegram) -> None:
     bot.fails("sendMessage", 400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100200)
-    [receipt] = send(telegram, [to_customer()])
+    [receipt] = send(telegram, [to_customer()]).receipts
     assert "-100200" in receipt.reason
 
 

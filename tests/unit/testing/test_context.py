@@ -120,7 +120,7 @@ def test_another_clock_is_taken(sms: Sms) -> None:
 def test_values_are_sent_in_batches_that_the_plugin_takes(sms: Sms) -> None:
     responses.add("POST", "https://sms.example.com/sms", json={"id": 5})
     with opened(sms) as plugin:
-        receipts = send(plugin, [message("a"), message("b"), message("c")])
+        receipts = send(plugin, [message("a"), message("b"), message("c")]).receipts
     assert receipts == [Receipt.accepted("5")] * 3
     assert [call.request.body for call in responses.calls][2] == b'{"to": "+12125550123", "of": 1}'
 
@@ -138,8 +138,12 @@ def test_each_value_finds_its_method() -> None:
     crm = Sink()
     entry = LogEntry(key="1", person_id="p", kind="call", direction="inbound", at=NOW)
     task = Task(key="2", person_id="p", title="Call back", due=NOW)
-    assert [send(crm, [value])[0].id for value in (Person(key="0"), entry, task)] == ["person-0", "entry-1", "task-2"]
-    assert send(crm, []) == []
+    assert [send(crm, [value]).receipts[0].id for value in (Person(key="0"), entry, task)] == [
+        "person-0",
+        "entry-1",
+        "task-2",
+    ]
+    assert send(crm, []) == ([], [])
 
 
 def test_what_is_received_is_verified_and_then_parsed(sms: Sms) -> None:
