@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -28,7 +28,7 @@ from cxsdk import (
     Stop,
     Task,
 )
-from cxsdk_espocrm.client import Api, Attributes, Where, all_of, any_of, where
+from cxsdk_espocrm.client import Api, Attributes, Where, any_of, where
 from cxsdk_espocrm.failures import read_failure
 from cxsdk_espocrm.incoming import PEOPLE, Deals, facts_of
 from cxsdk_espocrm.outgoing import entry_record, person_record, task_record, time_of, who_has
@@ -36,6 +36,11 @@ from cxsdk_espocrm.signing import Webhooks, signed_event
 
 if TYPE_CHECKING:
     import requests
+
+#: A record is seen a moment after the second that it bears, and clocks differ: what is younger is left for later.
+SETTLED = timedelta(seconds=30)
+#: A first reading begins so long ago: what was before us is no news.
+NEWS = timedelta(minutes=5)
 
 
 class EspoCRM(CRM, Inbound):
@@ -65,7 +70,7 @@ class EspoCRM(CRM, Inbound):
     #: The country (ISO 3166) of numbers that stand in EspoCRM without a country code.
     region: str | None = None
     #: What it means that an opportunity reaches a stage.
-    stages: Mapping[str, EventKind] = Field(default={"Closed Won": EventKind.PURCHASE})
+    stages: Mapping[str, EventKind] = Field(default={"Closed Won": "purchase"}, validate_default=True)
     #: What a date in a field of an opportunity means; for a subscription, it is the day on which that ends.
     dates: Mapping[str, EventKind] = Field(default={})
     #: For each event the id and the secret key of its webhook.
@@ -176,10 +181,11 @@ class EspoCRM(CRM, Inbound):
 
     def _reader(self, entity: str, condition: Where, fields: Sequence[str]) -> Reader:
         def read(cursor: str | None, stop: Stop) -> Iterator[Page]:
-            if cursor is None:  # what was before us is no news
-                cursor = time_of(self._clock.now())
-                yield Page(cursor=cursor)
-            for records, behind in self._api.changes(entity, all_of(condition), fields, cursor):
+            now = self._clock.now()
+            begin, until = cursor or time_of(now - NEWS), time_of(now - SETTLED)
+            if cursor is None:
+                yield Page(cursor=begin)
+            for records, behind in self._api.changes(entity, condition, fields, begin, until):
                 if stop.is_set():
                     return
                 yield Page(items=tuple(Raw.of(self._told(entity, record)) for record in records), cursor=behind)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from cxsdk import (
     BadInput,
     BusinessEvent,
@@ -23,7 +21,7 @@ from cxsdk import (
     email,
     phone,
 )
-from cxsdk_espocrm.records import Customer, Held, Record, bad_input, read_records
+from cxsdk_espocrm.records import Customer, Held, Read, Record
 
 PEOPLE = ("Contact", "Lead", "Account")
 
@@ -38,20 +36,22 @@ class Deals:
 
 
 def facts_of(raw: Raw, deals: Deals) -> Iterator[Fact]:
-    """The facts in a webhook's batch or in a record that was read. Raises BadInput that names the field."""
-    try:
-        event, records = read_records(raw)
+    """The facts in a webhook's batch, whose event stands before the raw record's id, or in a record that was read."""
+    with raw.reading() as payload:
+        if isinstance(payload, list):
+            event, records = raw.id.partition(":")[0], [Record.model_validate(each) for each in payload]
+        else:
+            read = Read.model_validate(payload)
+            event, records = read.event, [read.record]
         for number, record in enumerate(records):
             yield from _facts(event, f"{raw.id}:{number}", record, raw.received_at, deals)
-    except ValidationError as error:
-        raise bad_input(error) from None
 
 
 def _facts(event: str, key: str, record: Record, received_at: datetime | None, deals: Deals) -> Iterator[Fact]:
     entity, _, change = event.partition(".")
     name, at = f"{entity}:{record.id}", record.date_completed or record.modified_at or received_at
     if at is None:
-        raise BadInput("tells no time, and it is not known when it came.", field="body", code="espocrm_record_invalid")
+        raise BadInput("tells no time, and it is not known when it came.", field="body")
     if entity == "Task" and (change == "delete" or record.status is not None):
         yield _task_change(name, key, at, record, deleted=change == "delete")
     elif entity in PEOPLE and change == "delete":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cxsdk import CallState, Direction, Identity, Kind, LogEntry, Person, Task
 from cxsdk_espocrm.client import TIME, Attributes, Where, any_of, where
@@ -16,7 +16,7 @@ _LABELS = {Kind.MESSAGE: "Message", Kind.SURVEY: "Survey", Kind.NOTE: "Note"}
 
 def time_of(at: datetime) -> str:
     """A moment as the API takes it: in UTC, to the second."""
-    return at.strftime(TIME)
+    return at.astimezone(UTC).strftime(TIME)
 
 
 def who_has(person: Person) -> Where | None:

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from cxsdk import BadInput, Raw
 from cxsdk_espocrm.client import TIME
 
 
@@ -80,19 +79,3 @@ class Read(_Part):
 
     event: str
     record: Record
-
-
-def read_records(raw: Raw) -> tuple[str, list[Record]]:
-    """The event of a raw record and what it tells: a webhook's event stands before the raw record's id."""
-    payload = raw.payload()
-    if isinstance(payload, list):
-        return raw.id.partition(":")[0], [Record.model_validate(each) for each in payload]
-    read = Read.model_validate(payload)
-    return read.event, [read.record]
-
-
-def bad_input(error: ValidationError) -> BadInput:
-    """The first problem, with the path to its field and without the value."""
-    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(["body", *(str(part) for part in problem["loc"])])
-    return BadInput(f"{problem['msg']}.", field=field, code="espocrm_record_invalid")

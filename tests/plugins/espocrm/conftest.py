@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import responses
 
 from cxsdk import Secret
 from cxsdk.testing import opened
@@ -22,9 +21,9 @@ def espocrm(**settings: object) -> EspoCRM:
 @pytest.fixture
 def site() -> Iterator[FakeEspoCRM]:
     fake = FakeEspoCRM()
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        fake.attach(mock)
-        yield fake
+    fake.start()
+    yield fake
+    fake.stop()
 
 
 @pytest.fixture

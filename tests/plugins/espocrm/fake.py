@@ -13,10 +13,8 @@ import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import requests
-import responses
+from cxsdk.testing import Answer, HttpStandIn, SentRequest
 
 URL = "https://crm.example.com"
 API_KEY = "sample-api-key"
@@ -35,46 +33,59 @@ ATTRIBUTES = """
     id name firstName lastName phoneNumberData emailAddressData emailAddress phoneNumberNumeric description status
     priority dateStart dateEnd dateSent dateCompleted direction parentType parentId assignedUserId body isHtml from to
     subject createdAt modifiedAt type isActive stage closeDate amount amountCurrency contactId accountId
-    createdContactId createdAccountId cExpiresOn cRenewedOn cExtension
+    createdContactId createdAccountId cCxsdkKey cExpiresOn cRenewedOn cExtension
 """
-Answer = tuple[int, dict[str, str], str]
+VALIDATION = {"messageTranslation": {"label": "validationFailure", "data": {"field": "name", "type": "maxLength"}}}
+TOO_MANY_LOGINS = "Max failed login attempts exceeded for IP address 192.0.2.1."
 
 
-class FakeEspoCRM:
+def failure(status: int, reason: str = "", body: Any = None, wait: float | None = None, **headers: str) -> Answer:
+    """An error as EspoCRM tells it: the reason in a header, the field in the body."""
+    told = {"X-Status-Reason": reason} if reason else {}
+    return Answer(status, body, {**told, **headers}, wait=wait)
+
+
+class FakeEspoCRM(HttpStandIn):
     """One site. ``fail`` scripts the next answers; ``forget`` lets the next write happen and its answer get lost."""
 
-    def __init__(self, *, key_field: str = "cCxsdkKey", hmac_only: bool = False) -> None:
-        self.records: dict[str, dict[str, dict[str, Any]]] = {}
-        self.attributes = {*ATTRIBUTES.split(), key_field}
-        self.hmac_only = hmac_only
-        self.now = datetime(2026, 1, 5, 12, tzinfo=UTC)
-        self.asked: list[requests.PreparedRequest] = []
-        self._script: deque[Answer | Exception] = deque()
+    limits = (failure(403, TOO_MANY_LOGINS, wait=60),)
+    unauthorized = failure(401)
+    refused = failure(400, "validationFailure", VALIDATION)
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[str, dict[str, Any]]] = {}
+        self.hmac_only = False
+        self.now = datetime(2026, 1, 5, 11, 58, tzinfo=UTC)
+        self._script: deque[Answer] = deque()
         self._number = 0
         self._lost = 0
+        self.put("User", id="user-ann", type="regular", name="Ann", emailAddress="agent@example.com", isActive=True)
 
     # What a test says and asks
 
-    def attach(self, mock: responses.RequestsMock) -> None:
-        """Answers for the site from now on."""
-        for method in ("GET", "POST", "PUT", "DELETE"):
-            mock.add_callback(method, re.compile(rf"{URL}/api/v1/.*"), self._answer)
-
-    def fail(self, status: int, reason: str = "", body: Any = None, times: int = 1, **headers: str) -> None:
+    def fail(self, status: int, reason: str = "", body: Any = None, *, times: int = 1, **headers: str) -> None:
         """The next requests are answered like this."""
-        told = {"X-Status-Reason": reason} if reason else {}
-        self._script.extend([(status, {**told, **headers}, "" if body is None else json.dumps(body))] * times)
+        self._script.extend([failure(status, reason, body, **headers)] * times)
 
-    def forget(self, times: int = 1) -> None:
-        """The next writes happen, and nobody hears of it."""
-        self._lost += times
+    def forget(self) -> None:
+        """The next write happens, and nobody hears of it."""
+        self._lost += 1
+
+    def records(self) -> dict[str, Any]:
+        """All but the site's own users, by the plugin's names for them."""
+        return {f"{kind}:{id}": one for kind, all in self.held.items() if kind != "User" for id, one in all.items()}
+
+    def complete(self, task_id: str) -> None:
+        """An agent marks a task as done, which the plugin reads."""
+        self.change(task_id, status="Completed", dateCompleted=self._time())
 
     def put(self, entity: str, /, **attributes: Any) -> str:
         """A record as a user made it; its name for the plugin."""
         self._number += 1
         id = attributes.pop("id", f"{self._number:017x}")
-        self.records.setdefault(entity, {})[id] = {"id": id, "createdAt": self._time(), "modifiedAt": self._time()}
-        self.records[entity][id].update(attributes)
+        self.held.setdefault(entity, {})[id] = {"id": id, "createdAt": self._time(), "modifiedAt": self._time()}
+        whole = " ".join(filter(None, [attributes.get("firstName"), attributes.get("lastName")]))
+        self.held[entity][id].update({"name": whole} | attributes if whole else attributes)
         return f"{entity}:{id}"
 
     def change(self, name: str, /, **attributes: Any) -> None:
@@ -85,84 +96,73 @@ class FakeEspoCRM:
     def get(self, name: str) -> dict[str, Any]:
         """A record by the plugin's name for it."""
         entity, _, id = name.partition(":")
-        return self.records[entity][id]
+        return self.held[entity][id]
 
     def of(self, entity: str) -> list[dict[str, Any]]:
         """All records of an entity type."""
-        return list(self.records.get(entity, {}).values())
+        return list(self.held.get(entity, {}).values())
 
     def paths(self, method: str) -> list[str]:
         """The paths that were asked with a method."""
-        asked = [one for one in self.asked if one.method == method]
-        return [urlsplit(str(one.url)).path.removeprefix("/api/v1/") for one in asked]
+        return [one.path.removeprefix("/api/v1/") for one in self.requests if one.method == method]
 
     # What the plugin gets
 
-    def _answer(self, request: requests.PreparedRequest) -> Answer:
-        self.asked.append(request)
+    def answer(self, request: SentRequest) -> Answer:
+        """What the site does with a request."""
         if self._script:
-            scripted = self._script.popleft()
-            if isinstance(scripted, Exception):
-                raise scripted
-            return scripted
+            return self._script.popleft()
         if not self._is_known(request):
-            return 401, {}, ""
-        status, headers, body = self._do(request)
+            return self.unauthorized
+        answer = self._do(request)
         if self._lost and request.method != "GET":
             self._lost -= 1
-            return 500, {}, ""
-        return status, headers, body
+            return Answer(500)
+        return answer
 
-    def _do(self, request: requests.PreparedRequest) -> Answer:
-        path = urlsplit(str(request.url)).path.removeprefix("/api/v1/")
-        entity, _, id = path.partition("/")
+    def _do(self, request: SentRequest) -> Answer:
+        entity, _, id = request.path.removeprefix("/api/v1/").partition("/")
         if request.method == "POST":
-            return self._create(entity, request)
+            return self._create(entity, self._kept(request))
         if not id:
-            return self._find(entity, str(request.url))
-        if id not in self.records.get(entity, {}):
-            return 404, {"X-Status-Reason": f"Record {id} does not exist."}, ""
+            return self._find(entity, json.loads(request.query["searchParams"][0]))
+        if id not in self.held.get(entity, {}):
+            return failure(404, f"Record {id} does not exist.")
         if request.method == "PUT":
             self.change(f"{entity}:{id}", **self._kept(request))
-        return 200, {}, json.dumps(self.records[entity][id])
+        return Answer(json=self.held[entity][id])
 
-    def _create(self, entity: str, request: requests.PreparedRequest) -> Answer:
-        body = self._kept(request)
+    def _create(self, entity: str, body: dict[str, Any]) -> Answer:
         for field in REQUIRED.get(entity, []):
             if not body.get(field):
                 data = {"field": field.removesuffix("Id"), "type": "required"}
                 told = {"messageTranslation": {"label": "validationFailure", "scope": None, "data": data}}
-                return 400, {"X-Status-Reason": "validationFailure"}, json.dumps(told)
-        if body.get("parentId") and body["parentId"] not in self.records.get(body["parentType"], {}):
+                return failure(400, "validationFailure", told)
+        if body.get("parentId") and body["parentId"] not in self.held.get(body["parentType"], {}):
             told = {"messageTranslation": {"label": "cannotRelateNonExisting", "scope": None, "data": {}}}
-            return 403, {"X-Status-Reason": "Can't relate with non-existing record."}, json.dumps(told)
-        twins = [one for one in self.of(entity) if "lastName" in one and _name(one) == _name(body)]
-        if twins and request.headers.get("X-Skip-Duplicate-Check") != "true":
-            return 409, {"X-Status-Reason": "duplicate"}, json.dumps(twins)
-        return 200, {}, json.dumps(self.get(self.put(entity, **body)))
+            return failure(403, "Can't relate with non-existing record.", told)
+        return Answer(json=self.get(self.put(entity, **body)))
 
-    def _find(self, entity: str, url: str) -> Answer:
-        search = json.loads(parse_qs(urlsplit(url).query)["searchParams"][0])
-        if missing := sorted(_attributes(search["where"]) - self.attributes):
-            return 400, {"X-Status-Reason": f"Not existing attribute '{missing[0]}' in where."}, ""
+    def _find(self, entity: str, search: dict[str, Any]) -> Answer:
+        if missing := sorted(_attributes(search["where"]) - set(ATTRIBUTES.split())):
+            return failure(400, f"Not existing attribute '{missing[0]}' in where.")
         if search["maxSize"] > 200:
-            return 403, {"X-Status-Reason": "Max size should not exceed 200. Use offset and limit."}, ""
+            return failure(403, "Max size should not exceed 200. Use offset and limit.")
         found = [one for one in self.of(entity) if all(_holds(one, item) for item in search["where"])]
         found.sort(key=lambda one: (one[search["orderBy"]], one["id"]))
         page = found[search["offset"] :][: search["maxSize"]]
         listed = [{name: one.get(name) for name in {"id", *search["select"]}} for one in page]
-        return 200, {}, json.dumps({"total": -2, "list": listed})
+        return Answer(json={"total": -2, "list": listed})
 
-    def _kept(self, request: requests.PreparedRequest) -> dict[str, Any]:
-        body = json.loads(request.body or b"{}")
-        return {name: value for name, value in body.items() if name in self.attributes}
+    def _kept(self, request: SentRequest) -> dict[str, Any]:
+        return {name: value for name, value in request.json.items() if name in ATTRIBUTES.split()}
 
-    def _is_known(self, request: requests.PreparedRequest) -> bool:
-        path = urlsplit(str(request.url)).path.removeprefix("/api/v1")
-        digest = hmac.new(SECRET_KEY.encode(), f"{request.method} {path}".encode(), hashlib.sha256).hexdigest()
-        signed = base64.b64encode(f"{API_KEY}:{digest}".encode()).decode()
+    def _is_known(self, request: SentRequest) -> bool:
+        signed = f"{request.method} {request.path.removeprefix('/api/v1')}".encode()
+        digest = hmac.new(SECRET_KEY.encode(), signed, hashlib.sha256).hexdigest()
+        proof = base64.b64encode(f"{API_KEY}:{digest}".encode()).decode()
         by_key = not self.hmac_only and request.headers.get("X-Api-Key") == API_KEY
-        return by_key or request.headers.get("X-Hmac-Authorization") == signed
+        return by_key or request.headers.get("X-Hmac-Authorization") == proof
 
     def _time(self) -> str:
         return self.now.strftime("%Y-%m-%d %H:%M:%S")
@@ -174,10 +174,6 @@ def signed(body: bytes, *, id: str = WEBHOOK_ID, key: str = WEBHOOK_KEY, legacy:
     proof = digest.digest() if legacy else digest.hexdigest().encode()
     name = "X-Signature" if legacy else "Signature"
     return {"Content-Type": "application/json", name: base64.b64encode(f"{id}:".encode() + proof).decode()}
-
-
-def _name(record: dict[str, Any]) -> tuple[Any, Any]:
-    return record.get("firstName"), record.get("lastName")
 
 
 def _attributes(items: list[dict[str, Any]]) -> set[str]:
@@ -199,6 +195,8 @@ def _holds(record: dict[str, Any], item: dict[str, Any]) -> bool:
             return any(one is not None for one in held)
         case "greaterThan":
             return any(one is not None and one > value for one in held)
+        case "lessThan":
+            return any(one is not None and one < value for one in held)
     raise AssertionError(f"unknown condition {item['type']}")
 
 

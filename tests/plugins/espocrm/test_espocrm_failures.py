@@ -8,7 +8,7 @@ import pytest
 
 from cxsdk import AuthenticationError, CxsdkError, OutcomeUnknown, Person, RateLimited, Rejected, Transient, email
 from cxsdk_espocrm import EspoCRM
-from tests.plugins.espocrm.fake import FakeEspoCRM
+from tests.plugins.espocrm.fake import TOO_MANY_LOGINS, FakeEspoCRM
 
 ANN = Person(key="p1", name="Ann", identities=(email("ann@example.com"),))
 REQUIRED = {"messageTranslation": {"label": "validationFailure", "data": {"field": "assignedUser", "type": "required"}}}
@@ -68,7 +68,7 @@ def test_a_body_of_another_shape_is_no_obstacle(crm: EspoCRM, site: FakeEspoCRM,
 
 
 def test_too_many_failed_logins_are_waited_for(crm: EspoCRM, site: FakeEspoCRM) -> None:
-    failed = failing(crm, site, 403, "Max failed login attempts exceeded for IP address 192.0.2.1.")
+    failed = failing(crm, site, 403, TOO_MANY_LOGINS)
     assert isinstance(failed, RateLimited)
     assert failed.retry_after == 60
 

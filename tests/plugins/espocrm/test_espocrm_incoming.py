@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from cxsdk import (
     TaskChange,
     Transient,
 )
+from cxsdk.domain.clock import ManualClock
 from cxsdk.testing import NOW, opened, read, receive
 from cxsdk_espocrm import EspoCRM
 from cxsdk_espocrm.client import PAGE
@@ -200,7 +202,7 @@ def test_the_same_request_has_the_same_key_and_another_event_another_one() -> No
 def test_what_is_no_list_of_records_is_bad_input(payload: Any) -> None:
     with pytest.raises(BadInput) as caught:
         heard("Task.update", payload)
-    assert caught.value.code == "espocrm_record_invalid"
+    assert caught.value.code == "bad_input"
 
 
 @pytest.mark.parametrize("at", ["yesterday", "0001-01-01 00:00:00", 5, "2026-01-05"])
@@ -239,72 +241,75 @@ def test_whatever_comes_is_understood_or_bad_input(record: Any, customer: Any, l
 
 # -- sources
 
+BEGIN = "2026-01-05 11:58:00"
+WON_AT = datetime(2026, 1, 5, 11, 58, tzinfo=UTC)
 
-def facts_of(crm: EspoCRM, source: str, cursor: str | None) -> list[Fact]:
+
+def facts_of(crm: EspoCRM, source: str, cursor: str | None = None) -> list[Fact]:
     return [fact for page in read(crm, source, cursor) for raw in page.items for fact in crm.parse(raw)]
 
 
-def test_a_first_reading_begins_now(crm: EspoCRM, site: FakeEspoCRM) -> None:
+def test_a_first_reading_begins_a_moment_ago(crm: EspoCRM, site: FakeEspoCRM) -> None:
     site.now -= timedelta(days=1)
     site.put("Task", status="Completed", cCxsdkKey="t0")
-    assert [(page.items, page.cursor) for page in read(crm, "tasks")] == [((), "2026-01-05 12:00:00")]
+    assert [(page.items, page.cursor) for page in read(crm, "tasks")] == [((), "2026-01-05 11:55:00")]
 
 
 def test_changes_of_our_tasks_are_read(crm: EspoCRM, site: FakeEspoCRM) -> None:
     ours, theirs = site.put("Task", status="Not Started", cCxsdkKey="t1"), site.put("Task", status="Not Started")
-    site.now += timedelta(hours=1)
     for name in (ours, theirs):
-        site.change(name, status="Completed", dateCompleted="2026-01-05 13:00:00", assignedUserId="user-bob")
-    [fact] = facts_of(crm, "tasks", "2026-01-05 12:30:00")
+        site.complete(name)
+        site.get(name)["assignedUserId"] = "user-bob"
+    [fact] = facts_of(crm, "tasks")
     assert isinstance(fact, TaskChange)
     assert (fact.task_id, fact.done, fact.agent_id) == (ours, True, "user-bob")
-    assert fact.at == datetime(2026, 1, 5, 13, tzinfo=UTC)
+    assert fact.at == datetime(2026, 1, 5, 11, 58, tzinfo=UTC)
 
 
-def test_what_was_read_is_the_same_record_when_it_is_read_again(crm: EspoCRM, site: FakeEspoCRM) -> None:
-    site.put("Task", status="Not Started", cCxsdkKey="t1")
-    [first] = read(crm, "tasks", "2026-01-05 12:00:00")
-    [again] = read(crm, "tasks", first.cursor)
-    assert [raw.id for raw in again.items] == [raw.id for raw in first.items]
-    assert again.cursor == first.cursor
-
-
-def test_what_is_seen_late_is_read_all_the_same(crm: EspoCRM, site: FakeEspoCRM) -> None:
-    late = site.put("Task", status="Completed", cCxsdkKey="t1")
-    [fact] = facts_of(crm, "tasks", "2026-01-05 12:00:40")
-    assert isinstance(fact, TaskChange)
-    assert fact.task_id == late
+def test_what_has_just_changed_is_left_for_the_next_reading(site: FakeEspoCRM) -> None:
+    clock = ManualClock(NOW)
+    site.now = NOW - timedelta(seconds=29)
+    site.put("Task", status="Completed", cCxsdkKey="t1")
+    with opened(espocrm(), clock=clock) as crm:
+        [first] = read(crm, "tasks")
+        clock.advance(timedelta(seconds=30))
+        assert first.items == ()
+        assert len(facts_of(crm, "tasks", first.cursor)) == 1
 
 
 def test_many_that_changed_in_one_second_are_all_read_once(crm: EspoCRM, site: FakeEspoCRM) -> None:
     changed = {site.put("Task", status="Not Started", cCxsdkKey=f"t{n}") for n in range(2 * PAGE + 1)}
-    told = [fact.task_id for fact in facts_of(crm, "tasks", "2026-01-05 12:00:00") if isinstance(fact, TaskChange)]
+    pages = [page for page in read(crm, "tasks") if page.items]
+    assert [len(page.items) for page in pages] == [PAGE, PAGE, 1]
+    told = [fact.task_id for page in pages for raw in page.items for fact in crm.parse(raw)]  # type: ignore[union-attr]
     assert len(told) == len(changed)
     assert set(told) == changed
+    assert facts_of(crm, "tasks", pages[-1].cursor) == []
 
 
 def test_a_site_that_repeats_itself_ends_the_reading(crm: EspoCRM, site: FakeEspoCRM) -> None:
-    row = {"id": "t1", "modifiedAt": "2026-01-05 12:00:00", "status": "Started"}
+    row = {"id": "t1", "modifiedAt": BEGIN, "status": "Started"}
     site.fail(200, body={"total": -2, "list": [row] * PAGE}, times=5)
-    assert len(read(crm, "tasks", "2026-01-05 12:00:00")) == 1
+    assert len(read(crm, "tasks", BEGIN)) == 1
 
 
 def test_a_reader_that_is_stopped_ends(crm: EspoCRM, site: FakeEspoCRM) -> None:
-    for number in range(PAGE + 1):
-        site.put("Task", status="Started", cCxsdkKey=f"t{number}")
-    assert len(read(crm, "tasks", "2026-01-05 12:00:00", pages=1)) == 1
+    site.put("Task", status="Started", cCxsdkKey="t1")
+    stop = Event()
+    stop.set()
+    assert list(crm.sources()["tasks"](BEGIN, stop)) == []
 
 
 def test_an_answer_that_is_no_json_object_is_tried_again_later(crm: EspoCRM, site: FakeEspoCRM) -> None:
     site.fail(200, body=["no", "object"])
     with pytest.raises(Transient, match="url"):
-        read(crm, "tasks", "2026-01-05 12:00:00")
+        read(crm, "tasks", BEGIN)
 
 
 def test_a_converted_lead_is_read(crm: EspoCRM, site: FakeEspoCRM) -> None:
     lead = site.put("Lead", status="Converted", createdContactId="c1")
     site.put("Lead", status="New")
-    [fact] = facts_of(crm, "conversions", "2026-01-05 12:00:00")
+    [fact] = facts_of(crm, "conversions")
     assert isinstance(fact, PersonMerged)
     assert (fact.person_id, fact.into) == (lead, "Contact:c1")
 
@@ -332,7 +337,7 @@ def buyer(site: FakeEspoCRM) -> str:
 
 def deals(site: FakeEspoCRM, **settings: Any) -> list[BusinessEvent]:
     with opened(espocrm(region="US", **settings)) as crm:
-        found = facts_of(crm, "deals", "2026-01-05 12:00:00")
+        found = facts_of(crm, "deals")
     return [fact for fact in found if isinstance(fact, BusinessEvent)]
 
 
@@ -344,7 +349,7 @@ def deal(site: FakeEspoCRM, **changes: Any) -> str:
 def test_a_deal_that_is_won_is_a_purchase_of_its_contact(site: FakeEspoCRM, buyer: str) -> None:
     won = deal(site)
     [event] = deals(site)
-    assert (event.kind, event.at, event.order) == (EventKind.PURCHASE, NOW, won)
+    assert (event.kind, event.at, event.order) == (EventKind.PURCHASE, WON_AT, won)
     assert [str(one) for one in event.customer] == ["email:ann@example.com", "phone:+12125550123"]
     assert (event.name, event.product, event.amount, event.currency) == ("Ann Sample", "Ten chairs", "1000.5", "USD")
 
@@ -371,7 +376,7 @@ def test_a_stage_means_what_the_settings_say(site: FakeEspoCRM, buyer: str) -> N
 def test_an_expiry_date_is_a_subscription_that_ends_then(site: FakeEspoCRM, buyer: str) -> None:
     held = deal(site, stage="Proposal", cExpiresOn="2026-12-31")
     [event] = deals(site, dates={"cExpiresOn": "subscription"})
-    assert (event.kind, event.at, event.order) == (EventKind.SUBSCRIPTION, NOW, held)
+    assert (event.kind, event.at, event.order) == (EventKind.SUBSCRIPTION, WON_AT, held)
     assert event.expires_at == datetime(2026, 12, 31, 12, tzinfo=UTC)
     site.change(held, cExpiresOn="2027-12-31")
     [later] = deals(site, dates={"cExpiresOn": "subscription"})
@@ -379,7 +384,7 @@ def test_an_expiry_date_is_a_subscription_that_ends_then(site: FakeEspoCRM, buye
 
 
 @pytest.mark.parametrize(
-    ("day", "at"), [("2026-01-02", datetime(2026, 1, 2, 12, tzinfo=UTC)), ("2026-01-05 08:00:00", NOW)]
+    ("day", "at"), [("2026-01-02", datetime(2026, 1, 2, 12, tzinfo=UTC)), ("2026-01-05 08:00:00", WON_AT)]
 )
 def test_a_renewal_date_is_a_renewal_on_that_day(site: FakeEspoCRM, buyer: str, day: str, at: datetime) -> None:
     deal(site, stage="Proposal", cRenewedOn=day)
