@@ -88,6 +88,11 @@ class SampleContext:
         self._sessions.append(session)
         return session
 
+    @property
+    def speaks_http(self) -> bool:
+        """Whether the plugin asked for a session."""
+        return bool(self._sessions)
+
     def survey_link(self, token: str, expires_at: datetime) -> str:
         """An address that shows the token and is signed by nobody."""
         return f"https://cx.example.com/s/{token}"

@@ -46,6 +46,7 @@ class SmtpServer(LineServer):
         self.on_message = on_message
         self.received: list[Received] = []
         self._scripted: dict[tuple[Stage, str], list[str]] = {}
+        self._refused: list[bytes] = []
 
     def answer(self, address: str, *replies: str, at: Stage = "rcpt") -> None:
         """Answers the next mails of this address (the sender's at ``mail``) so: ``"550 5.1.1 No such user"``."""
@@ -54,6 +55,15 @@ class SmtpServer(LineServer):
     def drop(self, address: str, *, at: Stage) -> None:
         """Hangs up instead of the next answer; at ``end`` the mail has been accepted and only the answer is lost."""
         self.answer(address, "", at=at)
+
+    def refuse(self, text: str) -> None:
+        """From now on, a mail with this text in its bytes is refused."""
+        self._refused.append(text.encode())
+
+    def verdict(self, mail: Received) -> str | None:
+        """What is said to the end of a mail instead of taking it; see ``scripted``."""
+        is_refused = any(text in mail.data for text in self._refused)
+        return "554 5.7.1 Refused" if is_refused else self.scripted("end", mail.recipients)
 
     def scripted(self, stage: Stage, addresses: tuple[str, ...]) -> str | None:
         """The reply scripted for one of these addresses, once; empty to hang up; None where nothing is scripted."""
@@ -149,7 +159,7 @@ class _Session:
         self._say("354 End data with a dot on a line of its own")
         mail = Received(self._sender or "", self._recipients, self._content())
         self._reset()
-        reply = self.server.scripted("end", mail.recipients)
+        reply = self.server.verdict(mail)
         if not reply:
             self.server.accept(mail)
         return self._hang_up() if reply == "" else self._say(reply or "250 2.0.0 Ok")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
+from unittest import mock
 
 from cxsdk.testing.sent import SentRequest
 
@@ -44,7 +45,7 @@ class Fault(StrEnum):
 
 
 class CannotPlay(Exception):
-    """This stand-in does not know how to fail like that; a test that needs it is skipped."""
+    """A stand-in does not know how to fail like that; a test that needs it is skipped."""
 
 
 class StandIn:
@@ -107,6 +108,7 @@ class HttpStandIn(StandIn):
     _fault: tuple[Fault, Answer, int] | None = None
     _refused_text: str = ""
     _mock: Any = None
+    _proxies: Any = None
     _log: list[tuple[SentRequest, str]]
 
     def answer(self, request: SentRequest) -> Answer | int | Any:
@@ -138,9 +140,12 @@ class HttpStandIn(StandIn):
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             self._mock.add_callback(method, re.compile(".*", re.DOTALL), callback=self._serve, content_type=None)
         self._mock.start()
+        self._proxies = mock.patch("requests.sessions.get_environ_proxies", return_value={})  # nothing lies between
+        self._proxies.start()
 
     def stop(self) -> None:
         """Lets requests go where they went before."""
+        self._proxies.stop()
         self._mock.stop(allow_assert=False)
 
     def refuse(self, text: str) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cxsdk import BadInput, Direction, Raw, Request
 
 # Compared before any arithmetic: moving the first or last day of the calendar to another zone would overflow.
 _At = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), lt=datetime(2101, 1, 1, tzinfo=UTC))]
+
+
+def _known_direction(given: object) -> object:
+    """A direction of the PBX's own, as "internal", tells nothing: the company's own numbers may."""
+    return given if given in list(Direction) else None
 
 
 class EventIds(BaseModel):
@@ -37,7 +42,7 @@ class CallEvent(EventIds):
 
     type: str = Field(min_length=1, max_length=100)
     at: _At
-    direction: Direction | None = None
+    direction: Annotated[Direction | None, BeforeValidator(_known_direction)] = None
     from_: str = Field(default="", alias="from", max_length=200)
     to: str = Field(default="", max_length=200)
     agent: str | None = Field(default=None, max_length=320)

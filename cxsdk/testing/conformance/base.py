@@ -197,14 +197,18 @@ class Conformance:
 
     def suffering(self, rig: Rig, *args: Any, **options: Any) -> None:
         """Lets the stand-in fail; skips where it cannot."""
+        self.demand(
+            not rig.context.speaks_http or type(rig.provider).suffer is not StandIn.suffer,
+            "The plugin speaks HTTP: derive stand_in from HttpStandIn, so that requests can fail.",
+        )
         self.playing(rig.provider.suffer, *args, **options)
 
     def playing(self, act: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Lets the stand-in act; skips where it cannot, which no stand-in behind HTTP may say of its faults."""
+        """Lets the stand-in act; skips where it cannot."""
         try:
             return act(*args, **options)
         except CannotPlay as cannot:
-            self.skip(f"{type(self.provider).__name__} cannot {cannot}.")
+            self.skip(f"The stand-in {type(self.provider).__name__} does not play this: {cannot}.")
 
     def demand(self, fulfilled: object, wrong: str, *evidence: object) -> None:
         """Fails unless fulfilled, with one sentence of what is wrong and what to do, and what was seen."""

@@ -9,7 +9,6 @@ from cxsdk.domain.facts import Delivery, DeliveryState
 from cxsdk.domain.outward import Choice
 from cxsdk.domain.survey import Response
 from cxsdk.testing.conformance.base import Rig, kind, words
-from cxsdk.testing.conformance.documents import raw_of
 from cxsdk.testing.conformance.faults import FaultConformance
 from cxsdk.testing.conformance.settings import PluginConformance
 from cxsdk.testing.conformance.values import word
@@ -50,7 +49,7 @@ class ChannelConformance(FaultConformance, PluginConformance, WebhookConformance
                 told = rig.provider.delivery(sent)
             except CannotPlay:
                 self._tells_of_none(rig)
-            facts = [fact for fact in rig.plugin.parse(raw_of(told)) if isinstance(fact, Delivery)]
+            facts = [fact for fact in rig.plugin.parse(self.record(rig, told)) if isinstance(fact, Delivery)]
             self.demand(
                 [fact.message_id for fact in facts] == [sent] and facts[0].state is DeliveryState.DELIVERED,
                 f"The message's receipt had the id {sent}, and the provider told that it was delivered: parse must give "
@@ -67,7 +66,7 @@ class ChannelConformance(FaultConformance, PluginConformance, WebhookConformance
             choices = tuple(Choice(label=str(n), data=f"tok{n}:nps:{n}") for n in range(11))
             sent = self._sent(rig, choices=choices)
             told = self.playing(rig.provider.tap, sent, choices[9].data)
-            answers = [fact for fact in rig.plugin.parse(raw_of(told)) if isinstance(fact, Response)]
+            answers = [fact for fact in rig.plugin.parse(self.record(rig, told)) if isinstance(fact, Response)]
             self.demand(
                 [(a.invitation, dict(a.answers)) for a in answers] == [("tok9", {"nps": 9})],
                 "The button with the data 'tok9:nps:9' was tapped: parse must give Response(invitation='tok9', "
@@ -81,7 +80,7 @@ class ChannelConformance(FaultConformance, PluginConformance, WebhookConformance
         return str(attempt.receipts[0].id)
 
     def _tells_of_none(self, rig: Rig) -> None:
-        facts = [fact for payload in self.payloads for fact in rig.plugin.parse(raw_of(payload))]
+        facts = [fact for payload in self.payloads for fact in rig.plugin.parse(self.record(rig, payload))]
         self.demand(
             not any(isinstance(fact, Delivery) for fact in facts),
             "The plugin tells of deliveries: write delivery(message_id) in the stand-in, which gives such a payload.",

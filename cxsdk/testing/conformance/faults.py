@@ -61,32 +61,45 @@ class FaultConformance(OutwardConformance):
 
     @kind("an outage is no refusal")
     def test_an_outage_is_no_refusal(self, method: str) -> None:
-        """A provider that is down, or out of reach, refuses nothing: the record is tried again."""
-        for fault in (Fault.DOWN, Fault.UNREACHABLE):
-            for rig, attempt, _ in self._broken(method, fault):
-                self.demand(
-                    isinstance(attempt.error, Transient | OutcomeUnknown) or attempt.is_unknown or self._is_put_off(attempt),
-                    f"{method} says this of a provider that is {fault.value}: let Transient and OutcomeUnknown out; only "
-                    "what is wrong with the record itself is Rejected.",
-                    attempt, rig,
-                )  # fmt: skip
+        """A provider that is down refuses nothing: the record is tried again."""
+        self._tried_again(method, Fault.DOWN)
+
+    @kind("an outage is no refusal")
+    def test_a_provider_out_of_reach_refuses_nothing(self, method: str) -> None:
+        """Where no connection comes about, nothing is said of the record: it is tried again."""
+        self._tried_again(method, Fault.UNREACHABLE)
+
+    def _tried_again(self, method: str, fault: Fault) -> None:
+        for rig, attempt, _ in self._broken(method, fault):
+            self.demand(
+                isinstance(attempt.error, Transient | OutcomeUnknown) or attempt.is_unknown or self._is_put_off(attempt),
+                f"{method} says this of a provider that is {fault.value}: let Transient and OutcomeUnknown out; only "
+                "what is wrong with the record itself is Rejected.",
+                attempt, rig,
+            )  # fmt: skip
 
     @kind("a lost answer is unknown")
     def test_a_lost_answer_is_unknown(self, method: str) -> None:
-        """A connection cut after the record was written, or a page in place of the answer: OutcomeUnknown."""
-        for fault in (Fault.LOST, Fault.GARBLED):
-            for rig, attempt, _ in self._broken(method, fault):
-                if rig.holding(word(1)):
-                    self.demand(
-                        attempt.is_unknown,
-                        f"{method} wrote a record and its answer was {fault.value}, but the plugin does not say that the "
-                        "outcome is unknown: let OutcomeUnknown out, and do not repeat a write.",
-                        attempt, rig,
-                    )  # fmt: skip
-                else:
-                    self.demand(
-                        not attempt.is_done, f"{method} gives a receipt for what was never written.", attempt, rig
-                    )
+        """A connection that is cut after the record was written is OutcomeUnknown."""
+        self._unknown(method, Fault.LOST)
+
+    @kind("a lost answer is unknown")
+    def test_a_page_in_place_of_the_answer_is_unknown(self, method: str) -> None:
+        """A success that cannot be read may have happened: OutcomeUnknown."""
+        self._unknown(method, Fault.GARBLED)
+
+    def _unknown(self, method: str, fault: Fault) -> None:
+        for rig, attempt, _ in self._broken(method, fault):
+            if rig.holding(word(1)):
+                self.demand(
+                    attempt.is_unknown,
+                    f"{method} wrote a record and its answer was {fault.value}, but the plugin does not say that the "
+                    "outcome is unknown: let OutcomeUnknown out, and do not repeat a write.",
+                    attempt,
+                    rig,
+                )
+            else:
+                self.demand(not attempt.is_done, f"{method} gives a receipt for what was never written.", attempt, rig)
 
     def _limits(self, method: str) -> Sequence[Answer]:
         self.supports(method)

@@ -58,6 +58,8 @@ class OutwardConformance(Conformance):
             values = self.values(rig, method, 3)
             attempt = rig.call(method, values)
             for number, receipt in enumerate(attempt.receipts, 1):
+                if not isinstance(receipt, Receipt):
+                    continue
                 ids = [id for id, _ in rig.holding(word(number))]
                 self.demand(
                     not ids or receipt.id in ids,
@@ -73,7 +75,7 @@ class OutwardConformance(Conformance):
         with self.running() as rig:
             attempt = rig.call(method, self.values(rig, method, size))
             self.demand(
-                attempt.error is None and all(isinstance(r, Receipt) and r.is_done for r in attempt.receipts),
+                attempt.error is None and not any(isinstance(r, Receipt) and not r.is_done for r in attempt.receipts),
                 f"{method} cannot write {size} values in one call, which batch_size promises: set batch_size to what "
                 "the provider takes, or split the values into several requests.",
                 attempt, rig,
@@ -169,7 +171,7 @@ class OutwardConformance(Conformance):
             self._went_well(rig, method, attempt)
             written = "\n".join(words(record) for _, record in rig.holding(word(1)))
             self.demand(
-                FOREIGN in written,
+                all(part in written for part in FOREIGN.split()),
                 f"{method} was given {FOREIGN!r}, and something else is there: send text as UTF-8, unchanged.",
                 written[:300], rig,
             )  # fmt: skip

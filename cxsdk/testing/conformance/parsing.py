@@ -139,7 +139,7 @@ class ParsingConformance(Conformance):
 
     def records(self, rig: Rig) -> list[Raw]:
         """The recorded payloads as records, and what the sources of the stand-in hold."""
-        found = [raw_of(payload) for payload in self.payloads]
+        found = [self.record(rig, payload) for payload in self.payloads]
         self.fill(rig)
         for source in rig.plugin.sources():
             found += [raw for page in self.pages(rig, source, None) for raw in page.items]
@@ -148,6 +148,10 @@ class ParsingConformance(Conformance):
             "There are no recorded payloads: give `payloads = [...]`, what the provider really sent, as JSON or bytes.",
         )
         return found
+
+    def record(self, rig: Rig, payload: Payload) -> Raw:
+        """The record that a payload becomes when it comes in."""
+        return raw_of(payload)
 
     def pages(self, rig: Rig, source: str, cursor: str | None) -> list[Any]:
         """What a source brings after the cursor; SourceConformance looks at how."""

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from cxsdk.domain.survey import Invitation, Response
 from cxsdk.testing.conformance.base import Attempt, Rig, kind
-from cxsdk.testing.conformance.documents import raw_of
 from cxsdk.testing.conformance.settings import PluginConformance
 from cxsdk.testing.conformance.webhook import WebhookConformance
 from cxsdk.testing.context import NOW
@@ -45,7 +44,7 @@ class SurveyProviderConformance(PluginConformance, WebhookConformance):
         with self.running() as rig:
             for token in ("tok-1", "Tok_2"):
                 told = self.playing(rig.provider.respond, self._link(rig, token, "en"))
-                answers = [fact for fact in rig.plugin.parse(raw_of(told)) if isinstance(fact, Response)]
+                answers = [fact for fact in rig.plugin.parse(self.record(rig, told)) if isinstance(fact, Response)]
                 self.demand(
                     [answer.invitation for answer in answers] == [token] and answers[0].answers,
                     f"The link of the invitation {token!r} was answered: parse must give Response(invitation={token!r}, "
