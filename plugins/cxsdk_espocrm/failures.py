@@ -6,7 +6,7 @@ https://docs.espocrm.com/development/api/#error-codes
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cxsdk import AuthenticationError, CxsdkError, RateLimited, Rejected, Transient
 
@@ -23,17 +23,17 @@ _KEY = "EspoCRM does not accept the API key, or the signature made with secret_k
 
 def read_failure(response: requests.Response) -> CxsdkError | None:
     """The error in an answer, where its status alone does not tell enough."""
-    reason = response.headers.get("X-Status-Reason", "")
-    said = " ".join(filter(None, [f"EspoCRM: {response.status_code}", reason, _told(_body(response))]))
+    reason, (label, detail) = response.headers.get("X-Status-Reason", ""), _detail(response)
+    said = " ".join(filter(None, [f"EspoCRM: {response.status_code}", reason, detail]))
     match response.status_code:
         case 400 if field := _NO_FIELD.search(reason):
             return _field_missing(field[1])
         case 401:
             return AuthenticationError(_KEY)
         case 403 if reason:
-            return _forbidden(reason, said, _label(_body(response)))
+            return _forbidden(reason, said, label)
         case 400 | 404 | 409:
-            return Rejected(said, provider_code=_label(_body(response)))
+            return Rejected(said, provider_code=label)
         case 503 if "maintenance" in reason:
             return Transient(said, retry_after=60)
     return None
@@ -56,26 +56,16 @@ def _forbidden(reason: str, said: str, label: str | None) -> CxsdkError:
     return Rejected(f"{said} {_GONE if label == 'cannotRelateNonExisting' else _RIGHTS}", provider_code=label)
 
 
-def _body(response: requests.Response) -> dict[str, Any]:
+def _detail(response: requests.Response) -> tuple[str | None, str]:
+    """What the body says: a label, and which field is refused and why; or a message."""
     try:
         body = response.json()
     except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _translation(body: dict[str, Any]) -> dict[str, Any]:
-    found = body.get("messageTranslation")
-    return found if isinstance(found, dict) else {}
-
-
-def _label(body: dict[str, Any]) -> str | None:
-    label = _translation(body).get("label")
-    return str(label) if label else None
-
-
-def _told(body: dict[str, Any]) -> str:
-    """Which field is refused and why, or the message."""
-    data = _translation(body).get("data")
-    told = ", ".join(f"{name} {value}" for name, value in data.items()) if isinstance(data, dict) else ""
-    return told or str(body.get("message") or "")
+        return None, ""
+    match body:
+        case {"messageTranslation": {"label": str(label), **translation}}:
+            data = translation.get("data")
+            return label, ", ".join(f"{name} {value}" for name, value in data.items()) if isinstance(data, dict) else ""
+        case {"message": str(message)}:
+            return None, message
+    return None, ""

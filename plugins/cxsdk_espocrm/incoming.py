@@ -91,7 +91,7 @@ def _business(
     if kind := deals.stages.get(record.stage or ""):
         amount = None if record.amount is None else str(record.amount)
         common |= {"amount": amount, "currency": record.amount_currency}
-        yield BusinessEvent(key=f"{name}:{record.stage}", at=_by(at, record.close_date), kind=kind, **common)
+        yield BusinessEvent(key=f"{name}:{record.stage}", at=_by(at, record.day("closeDate")), kind=kind, **common)
     for field, kind in deals.dates.items():
         if day := record.day(field):
             yield from _dated(f"{name}:{field}:{day:%F}", at, day, kind, common)

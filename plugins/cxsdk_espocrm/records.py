@@ -60,13 +60,12 @@ class Record(_Part):
     created_contact_id: str | None = None
     created_account_id: str | None = None
     stage: str | None = None
-    close_date: _Day = None
     amount: Annotated[Decimal | None, Field(strict=False)] = None
     amount_currency: str | None = None
     customer: Customer | None = None  #: added where a deal is read
 
     def day(self, field: str) -> datetime | None:
-        """A date in a field of the site's own."""
+        """A date in a field, which may be one of the site's own."""
         found: datetime | None = _DAY.validate_python((self.model_extra or {}).get(field))
         return found
 

@@ -393,6 +393,12 @@ def test_a_renewal_date_is_a_renewal_on_that_day(site: FakeEspoCRM, buyer: str, 
     ]
 
 
+def test_a_field_of_every_opportunity_may_be_such_a_date(site: FakeEspoCRM, buyer: str) -> None:
+    deal(site, stage="Proposal")
+    [event] = deals(site, dates={"closeDate": "subscription"})
+    assert event.expires_at == datetime(2026, 1, 20, 12, tzinfo=UTC)
+
+
 def test_a_renewal_in_the_future_has_not_happened(site: FakeEspoCRM, buyer: str) -> None:
     deal(site, stage="Proposal", cRenewedOn="2026-02-01")
     assert deals(site, dates={"cRenewedOn": "renewal"}) == []
