@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,10 @@ from cxsdk_espocrm import EspoCRM
 from tests.plugins.espocrm.fake import API_KEY, URL, WEBHOOK_ID, WEBHOOK_KEY, FakeEspoCRM
 
 
-def espocrm(**settings: object) -> EspoCRM:
+def espocrm(**settings: Any) -> EspoCRM:
     """The plugin with sample settings."""
     given = {"url": URL, "api_key": Secret(API_KEY), "default_user": "user-default", **settings}
-    return EspoCRM(**given)  # type: ignore[arg-type]
+    return EspoCRM(**given)
 
 
 @pytest.fixture

@@ -39,10 +39,9 @@ VALIDATION = {"messageTranslation": {"label": "validationFailure", "data": {"fie
 TOO_MANY_LOGINS = "Max failed login attempts exceeded for IP address 192.0.2.1."
 
 
-def failure(status: int, reason: str = "", body: Any = None, wait: float | None = None, **headers: str) -> Answer:
+def failure(status: int, reason: str = "", body: Any = None, *, wait: float | None = None) -> Answer:
     """An error as EspoCRM tells it: the reason in a header, the field in the body."""
-    told = {"X-Status-Reason": reason} if reason else {}
-    return Answer(status, body, {**told, **headers}, wait=wait)
+    return Answer(status, body, {"X-Status-Reason": reason} if reason else {}, wait=wait)
 
 
 class FakeEspoCRM(HttpStandIn):
@@ -63,9 +62,13 @@ class FakeEspoCRM(HttpStandIn):
 
     # What a test says and asks
 
-    def fail(self, status: int, reason: str = "", body: Any = None, *, times: int = 1, **headers: str) -> None:
+    def fail(self, status: int, reason: str = "", body: Any = None, *, times: int = 1) -> None:
         """The next requests are answered like this."""
-        self._script.extend([failure(status, reason, body, **headers)] * times)
+        self.play(failure(status, reason, body), times)
+
+    def play(self, answer: Answer, times: int = 1) -> None:
+        """The next requests get this answer."""
+        self._script.extend([answer] * times)
 
     def forget(self) -> None:
         """The next write happens, and nobody hears of it."""
@@ -190,7 +193,7 @@ def _holds(record: dict[str, Any], item: dict[str, Any]) -> bool:
         case "equals":
             return value in held
         case "in":
-            return bool(set(value) & set(held))
+            return any(one in (value or ()) for one in held)
         case "isNotNull":
             return any(one is not None for one in held)
         case "greaterThan":

@@ -7,16 +7,21 @@ from typing import Any
 import pytest
 
 from cxsdk import AuthenticationError, CxsdkError, OutcomeUnknown, Person, RateLimited, Rejected, Transient, email
+from cxsdk.testing import Answer
 from cxsdk_espocrm import EspoCRM
-from tests.plugins.espocrm.fake import TOO_MANY_LOGINS, FakeEspoCRM
+from tests.plugins.espocrm.fake import TOO_MANY_LOGINS, FakeEspoCRM, failure
 
 ANN = Person(key="p1", name="Ann", identities=(email("ann@example.com"),))
 REQUIRED = {"messageTranslation": {"label": "validationFailure", "data": {"field": "assignedUser", "type": "required"}}}
 
 
-def failing(crm: EspoCRM, site: FakeEspoCRM, status: int, reason: str, body: Any = None, **headers: str) -> CxsdkError:
+def failing(crm: EspoCRM, site: FakeEspoCRM, status: int, reason: str, body: Any = None) -> CxsdkError:
+    return playing(crm, site, failure(status, reason, body))
+
+
+def playing(crm: EspoCRM, site: FakeEspoCRM, answer: Answer) -> CxsdkError:
     list(crm.create_people([ANN]))  # the field for the key has been looked at
-    site.fail(status, reason, body, **headers)
+    site.play(answer)
     with pytest.raises(CxsdkError) as caught:
         list(crm.create_people([ANN]))
     return caught.value
@@ -74,7 +79,7 @@ def test_too_many_failed_logins_are_waited_for(crm: EspoCRM, site: FakeEspoCRM) 
 
 
 def test_a_limit_of_a_proxy_says_how_long(crm: EspoCRM, site: FakeEspoCRM) -> None:
-    failed = failing(crm, site, 429, "", **{"Retry-After": "7"})
+    failed = playing(crm, site, Answer(429, headers={"Retry-After": "7"}))
     assert isinstance(failed, RateLimited)
     assert failed.retry_after == 7
 
