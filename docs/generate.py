@@ -30,6 +30,7 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 BUNDLED = (
     "cxsdk_localcrm:LocalCRM",
+    "cxsdk_espocrm:EspoCRM",
     "cxsdk_email:Email",
     "cxsdk_telegram:Telegram",
     "cxsdk_telephony:Telephony",
