@@ -7,13 +7,13 @@ https://developers.hubspot.com/docs/api-reference/crm-associations-v4/guide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from cxsdk import Context, OutcomeUnknown, Receipt, Rejected, Secret, Transient
-from cxsdk_hubspot.failures import property_unusable, refusal
+from cxsdk import Context, OutcomeUnknown, PersonGone, Receipt, Rejected, Secret, Transient
+from cxsdk_hubspot.failures import link_refusal, property_unusable, refusal
 
 #: HubSpot's limits: of the records of a batch, and of a page of a search.
 BATCH, PAGE = 100, 200
@@ -87,9 +87,14 @@ class Api:
 
     def _associate(self, kind: str, contacts: Mapping[str, str]) -> dict[str, Receipt]:
         inputs = [{"from": {"id": id}, "to": {"id": contact}} for id, contact in contacts.items()]
-        answer = self._write(f"crm/v4/associations/{kind}/contacts/batch/associate/default", inputs)
+        try:
+            answer = self._write(f"crm/v4/associations/{kind}/contacts/batch/associate/default", inputs)
+        except Rejected as problem:
+            if problem.status == 404 and len(contacts) == 1:
+                raise PersonGone(str(problem)) from None
+            raise
         told = {str(each["from"]["id"]): str(each["from"]["id"]) for each in answer.get("results") or []}
-        return _receipts(answer, list(contacts), told)
+        return _receipts(answer, list(contacts), told, link_refusal)
 
     def _write(self, path: str, inputs: Sequence[Record]) -> Record:
         answer = self._http.post(path, json={"inputs": inputs})
@@ -192,7 +197,9 @@ class Api:
             yield whole, begin
 
 
-def _receipts(answer: Record, names: Sequence[str], told: Mapping[Any, str]) -> dict[str, Receipt]:
+def _receipts(
+    answer: Record, names: Sequence[str], told: Mapping[Any, str], refused: Callable[[Record], Receipt] = refusal
+) -> dict[str, Receipt]:
     """For each name its receipt: results come in any order, and errors name theirs somewhere in their context."""
     found = {name: Receipt.accepted(told[name]) for name in names if name in told}
     for error in answer.get("errors") or []:
@@ -200,7 +207,7 @@ def _receipts(answer: Record, names: Sequence[str], told: Mapping[Any, str]) -> 
         missing = [name for name in names if name not in found]
         if not named and len(names) > 1:  # of which record, nobody can tell: one by one, they will
             raise Rejected(str(error.get("message") or "HubSpot refuses a record of the batch."))
-        found |= {name: refusal(error) for name in named or missing if name in missing}
+        found |= {name: refused(error) for name in named or missing if name in missing}
     return {name: found.get(name) or Receipt.unknown("HubSpot's answer does not tell of it.") for name in names}
 
 

@@ -60,6 +60,12 @@ def refusal(error: Mapping[str, Any]) -> Receipt:
     return Receipt.rejected(message[:500]) if category in _REFUSED else Receipt.deferred(message[:500])
 
 
+def link_refusal(error: Mapping[str, Any]) -> Receipt:
+    """What an error says of an association: our own record is new, so that it is the person who is gone."""
+    receipt = refusal(error)
+    return Receipt.person_gone(receipt.reason) if error.get("category") == "OBJECT_NOT_FOUND" else receipt
+
+
 def usage_told(headers: Mapping[str, str]) -> Iterator[Usage]:
     """How much is left in ten seconds and in the day; searches tell nothing, and OAuth nothing of the day."""
     told = {name.lower().removeprefix("x-hubspot-ratelimit-"): value for name, value in headers.items()}

@@ -123,6 +123,19 @@ def test_a_deal_that_is_won_is_one_purchase(installation: Installation, account:
         assert [row.kind for row in tx.execute(events.select())] == ["purchase"]
 
 
+def test_a_contact_who_is_gone_without_a_word_is_looked_up_again(
+    installation: Installation, account: FakeHubSpot
+) -> None:
+    ring(installation)
+    [person] = account.held["contacts"]
+    del account.held["contacts"][person]
+    account.put("contacts", id="900", phone="+12125550123")
+    ring(installation, id="c2", at="2026-01-05T11:59:30Z")
+    installation.pass_to(NOW + timedelta(minutes=10))
+    assert len(account.held["calls"]) == 2
+    assert sorted(people[0] for (kind, _), people in account.linked.items() if kind == "calls") == [person, "900"]
+
+
 def test_a_merged_contact_is_followed(installation: Installation, account: FakeHubSpot) -> None:
     ring(installation)
     [person] = account.held["contacts"]

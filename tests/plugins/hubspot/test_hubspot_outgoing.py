@@ -19,6 +19,7 @@ from cxsdk import (
     LogEntry,
     OutcomeUnknown,
     Person,
+    PersonGone,
     Receipt,
     Rejected,
     Task,
@@ -148,8 +149,19 @@ def test_no_text_is_too_long_and_the_comment_stays(text: str, comment: str, time
 
 def test_a_contact_that_is_gone_refuses_its_own_entry(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:
     first, second = crm.log([entry("404", "e1"), entry(ann, "e2")])
-    assert (first.outcome.value, first.reason) == ("rejected", "contact 404 was not found")
+    assert first == Receipt.person_gone("contact 404 was not found")
     assert second.is_done
+
+
+def test_a_contact_that_is_gone_may_be_told_by_the_whole_answer(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:
+    crm.setup()
+    for entries, error in ([entry(ann)], PersonGone), ([entry(ann), entry(ann, "e2")], Rejected):
+        made = [{"id": each.key, "properties": {KEY: each.key}} for each in entries]
+        account.play(Answer(200, {"status": "COMPLETE", "results": made}))
+        account.play(failure(404, "OBJECT_NOT_FOUND", "resource not found"))
+        with pytest.raises(Rejected) as caught:
+            list(crm.log(entries))
+        assert type(caught.value) is error
 
 
 def test_the_same_again_is_the_same_record(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:
