@@ -19,6 +19,8 @@ from cxsdk_hubspot.failures import link_refusal, property_unusable, refusal
 BATCH, PAGE = 100, 200
 #: So many numbers are looked for at once: the whole of a search may have 3,000 letters.
 NUMBERS = 50
+#: When a record was changed last; of contacts, it has another name.
+CHANGED = "hs_lastmodifieddate"
 _CALLED = ("hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")
 
 Properties = dict[str, Any]
@@ -71,7 +73,7 @@ class Api:
         ]
         answer = self._write(f"crm/v3/objects/{kind}/batch/upsert", inputs)
         told = {
-            each.get("properties", {}).get(self._key) or each.get("objectWriteTraceId"): str(each["id"])
+            (each.get("properties") or {}).get(self._key) or each.get("objectWriteTraceId"): str(each["id"])
             for each in answer.get("results") or []
         }
         return _receipts(answer, list(records), told)
@@ -182,19 +184,26 @@ class Api:
 
         A page never ends within a millisecond: pages count records, and those move when they are changed meanwhile.
         """
-        changed = "hs_lastmodifieddate"
+        read = [CHANGED, *properties]
         while begin < until:
-            window = [where(changed, "GTE", str(begin)), where(changed, "LT", str(until))]
-            found = next(self.search(kind, [[*conditions, *window]], [changed, *properties], by=changed))
+            found = next(self.search(kind, [[*conditions, *_between(begin, until)]], read, by=CHANGED))
             if len(found) < PAGE:
                 yield found, until
                 return
-            begin = millis(moment(found[-1]["properties"][changed]))
-            whole = [each for each in found if millis(moment(each["properties"][changed])) < begin]
+            begin = _changed(found[-1])
+            whole = [each for each in found if _changed(each) < begin]
             if not whole:  # a whole page of one millisecond
-                pages = self.search(kind, [[*conditions, where(changed, "EQ", str(begin))]], [changed, *properties])
+                pages = self.search(kind, [[*conditions, *_between(begin, begin + 1)]], read)
                 whole, begin = [each for page in pages for each in page], begin + 1
             yield whole, begin
+
+
+def _between(begin: int, until: int) -> list[Filter]:
+    return [where(CHANGED, "GTE", str(begin)), where(CHANGED, "LT", str(until))]
+
+
+def _changed(record: Record) -> int:
+    return millis(moment(record["properties"][CHANGED]))
 
 
 def _receipts(

@@ -27,12 +27,15 @@ from cxsdk import (
     email,
     phone,
 )
-from cxsdk_hubspot.client import millis, moment
+from cxsdk_hubspot.client import CHANGED, millis, moment
 
 #: The property that tells when a deal came to a stage.
 ENTERED = "hs_v2_date_entered_"
 #: What generic subscriptions call the kinds of records that we read.
 _TYPES = {"0-1": "contact", "0-27": "task"}
+
+#: What may happen to them that concerns us; other events need not have an object.
+_CHANGES = ("merge", "deletion", "privacyDeletion", "propertyChange")
 
 _Text = str | None
 _Id = Annotated[int, Field(ge=0, lt=2**63)]
@@ -94,15 +97,16 @@ class _Read(_Part):
 
     @property
     def modified(self) -> datetime:
-        return moment(self.properties["hs_lastmodifieddate"] or "")
+        return moment(self.properties[CHANGED] or "")
 
 
 def facts_of(raw: Raw, deals: Deals, *, erase_deleted: bool) -> Iterator[Fact]:
     """The facts in a webhook's events, or in a record that was read."""
     with raw.reading() as payload:
         if isinstance(payload, list):
-            for event in map(_Event.model_validate, payload):
-                yield from _told(event, erase_deleted)
+            for event in payload:
+                if str(event["subscriptionType"]).partition(".")[2] in _CHANGES:
+                    yield from _told(_Event.model_validate(event), erase_deleted)
             return
         record = _Read.model_validate(payload)
         if record.kind == "tasks":

@@ -318,4 +318,4 @@ def _holds(record: dict[str, Any], condition: dict[str, Any]) -> bool:
         return False
     at = round(datetime.fromisoformat(held).timestamp() * 1000)
     value = int(condition["value"])
-    return {"GTE": at >= value, "LT": at < value, "EQ": at == value}[condition["operator"]]
+    return {"GTE": at >= value, "LT": at < value}[condition["operator"]]
