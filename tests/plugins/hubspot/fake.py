@@ -74,9 +74,7 @@ class FakeHubSpot(HttpStandIn):
     """One account. ``play`` scripts the next answers."""
 
     limits = (
-        limited("SECONDLY", 1),
         limited("TEN_SECONDLY_ROLLING", 10),
-        limited("DAILY", 3600),
         failure(423, "LOCKED", "The record is locked.", wait=2),
         Answer(477, None, {"Retry-After": "600"}, wait=600),
     )

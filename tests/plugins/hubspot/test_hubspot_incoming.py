@@ -74,7 +74,7 @@ def test_tasks_are_read_where_the_property_is_missing_still(crm: HubSpot, accoun
     assert facts(crm, "tasks") == []
 
 
-@pytest.mark.parametrize("same", [1, 2, 30, PAGE + 1, 2 * PAGE + 30])
+@pytest.mark.parametrize("same", [1, 30, 2 * PAGE + 30])
 def test_many_that_changed_in_one_moment_are_all_read_once(crm: HubSpot, account: FakeHubSpot, same: int) -> None:
     for number in range(2 * PAGE + 30):
         id = account.put("tasks", **{KEY: f"t{number}"})

@@ -78,9 +78,7 @@ def test_a_strangers_missed_call_is_a_lead_a_call_and_a_task_once(
     assert (call["hs_call_title"], call["hs_call_status"]) == ("Missed call +12125550123", "NO_ANSWER")
 
 
-@pytest.mark.parametrize(
-    "path", ["calls/batch/upsert", "tasks/batch/upsert", "associations/calls/contacts/batch/associate/default"]
-)
+@pytest.mark.parametrize("path", ["calls/batch/upsert", "associations/tasks/contacts/batch/associate/default"])
 def test_a_call_whose_answer_was_lost_is_there_once(
     installation: Installation, account: FakeHubSpot, path: str
 ) -> None:
