@@ -18,6 +18,7 @@ from cxsdk import (
     LogEntry,
     Page,
     Person,
+    PersonGone,
     Raw,
     Reader,
     Receipt,
@@ -134,10 +135,17 @@ class EspoCRM(CRM, Inbound):
         if known is not None:
             self._api.update(known, record)
             return Receipt.accepted(known)
-        owner = value.agent_id or self._api.read(value.person_id).get("assignedUserId") or self.default_user
+        owner = value.agent_id or self._responsible_for(value.person_id) or self.default_user
         parent_type, _, parent_id = value.person_id.partition(":")
         parent = {"parentType": parent_type, "parentId": parent_id, "assignedUserId": owner}
         return self._create(entity, value.key, {**record, **parent})
+
+    def _responsible_for(self, person_id: str) -> str | None:
+        try:
+            responsible: str | None = self._api.read(person_id).get("assignedUserId")
+        except Rejected as error:
+            raise PersonGone(str(error), status=error.status) from error
+        return responsible
 
     def _create(self, entity: str, key: str, record: Attributes) -> Receipt:
         if entity not in self._keyed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from cxsdk import AuthenticationError, CxsdkError, RateLimited, Rejected, Transient
+from cxsdk import AuthenticationError, CxsdkError, PersonGone, RateLimited, Rejected, Transient
 
 if TYPE_CHECKING:
     import requests
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _OF_THE_ACCOUNT = re.compile(r"No (create |read )?access\.?$|Not allowed IP address")
 _NO_FIELD = re.compile(r"attribute '(\w+)' in where")
 _RIGHTS = "Check the role of the API user in EspoCRM."
-_GONE = "A record that it belongs to is gone: deleted, or merged into another one."
 _KEY = "EspoCRM does not accept the API key, or the signature made with secret_key: take both from the API user."
 
 
@@ -53,7 +52,9 @@ def _forbidden(reason: str, said: str, label: str | None) -> CxsdkError:
         return RateLimited(f"{said} {_KEY}", retry_after=60)
     if _OF_THE_ACCOUNT.match(reason):
         return AuthenticationError(f"{said} {_RIGHTS}")
-    return Rejected(f"{said} {_GONE if label == 'cannotRelateNonExisting' else _RIGHTS}", provider_code=label)
+    if label == "cannotRelateNonExisting":
+        return PersonGone(f"{said} The person that it belongs to is gone: deleted, or merged.", provider_code=label)
+    return Rejected(f"{said} {_RIGHTS}", provider_code=label)
 
 
 def _detail(response: requests.Response) -> tuple[str | None, str]:

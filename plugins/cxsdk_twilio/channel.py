@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import requests
 
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+#: The customer has written STOP to the sender.
+_OPTED_OUT = "21610"
 #: A message that Twilio made and gave up at once: of this no callback tells.
 _STILLBORN = frozenset({"failed", "undelivered", "canceled"})
 
@@ -66,6 +68,7 @@ class TwilioVoice(Channel, Inbound):
     api_url: str = Field(default="https://api.twilio.com", pattern=r"^https?://[^\s/]+$")
 
     kind = Kind.CALL
+    webhook_status = 204  # what it wants without TwiML
     poll_every: ClassVar[timedelta] = timedelta(minutes=5)
 
     @field_validator("own_numbers")
@@ -153,7 +156,8 @@ class Twilio(TwilioVoice):
         except OutcomeUnknown as error:
             return Receipt.unknown(str(error))
         except Rejected as error:
-            return Receipt.rejected(str(error))
+            is_stop = error.provider_code == _OPTED_OUT
+            return Receipt.opted_out(str(error)) if is_stop else Receipt.rejected(str(error))
         if sent.get("status") in _STILLBORN:
             return Receipt.rejected(f"Twilio gave it up at once: error {sent.get('error_code')}.")
         return Receipt.accepted(sent["sid"])

@@ -1,7 +1,8 @@
 """What Twilio's own error codes mean where HTTP's status alone says too little.
 
 https://www.twilio.com/docs/api/errors. What is answered 400 and not listed here is refused for good, with Twilio's code
-and words: 21211 and 21614 (no mobile number), 21610 (opted out), 21408 (the region is not allowed), 21617 (too long).
+and words: 21211 and 21614 (no mobile number), 21610 (opted out: an opt-out here, too), 21408 (the region is not
+allowed), 21617 (too long).
 """
 
 from __future__ import annotations

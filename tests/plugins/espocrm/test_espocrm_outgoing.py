@@ -18,6 +18,7 @@ from cxsdk import (
     LogEntry,
     OutcomeUnknown,
     Person,
+    PersonGone,
     Rejected,
     Secret,
     Task,
@@ -254,10 +255,10 @@ def test_a_task_that_is_gone_cannot_be_changed(crm: EspoCRM) -> None:
         send(crm, [work(task_id="Task:nope")])
 
 
-def test_what_belongs_to_a_person_who_is_gone_is_refused(crm: EspoCRM) -> None:
-    with pytest.raises(Rejected, match="deleted, or merged"):
+def test_of_what_belongs_to_a_person_who_is_gone_it_is_said_that_they_are(crm: EspoCRM) -> None:
+    with pytest.raises(PersonGone, match="deleted, or merged"):
         send(crm, [call(agent_id="user-bob")])
-    with pytest.raises(Rejected, match="does not exist"):
+    with pytest.raises(PersonGone, match="does not exist"):
         send(crm, [work()])
 
 

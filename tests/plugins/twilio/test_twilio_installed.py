@@ -41,14 +41,14 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def test_the_proof_holds_whatever_stands_between_twilio_and_us(office: Office) -> None:
-    assert office.post(text()) == 202
-    assert office.post(text("Again", MessageSid="SM2"), f"{URL}?line=sales%20desk") == 202
+    assert office.post(text()) == 204
+    assert office.post(text("Again", MessageSid="SM2"), f"{URL}?line=sales%20desk") == 204
     assert office.web.post("/webhooks/twilio", data=text("Forged")).status_code == 401
 
 
 def test_a_call_that_no_agent_took_is_one_entry_and_a_task(office: Office) -> None:
     for form in (leg("no-answer", 20), leg("busy", 40, CallSid=NEXT_LEG), call("completed", 60, CallDuration="58")):
-        assert office.post(form) == 202
+        assert office.post(form) == 204
     office.installation.settle()
     [entry] = office.crm.entries()
     assert (entry["kind"], entry["state"], entry["counterpart"]) == ("call", "missed", CUSTOMER)
@@ -57,10 +57,10 @@ def test_a_call_that_no_agent_took_is_one_entry_and_a_task(office: Office) -> No
 
 def test_a_call_that_an_agent_took_is_one_entry_with_its_recording_and_no_task(office: Office) -> None:
     for form in (leg("no-answer", 20), leg("completed", 60, CallSid=NEXT_LEG, CallDuration="30")):
-        assert office.post(form) == 202
-    assert office.post(call("completed", 61, CallDuration="59")) == 202
+        assert office.post(form) == 204
+    assert office.post(call("completed", 61, CallDuration="59")) == 204
     office.clock.advance(timedelta(minutes=1))
-    assert office.post(recording()) == 202
+    assert office.post(recording()) == 204
     office.installation.settle()
     [entry] = office.crm.entries()
     assert (entry["state"], entry["seconds"]) == ("ended", 31)
@@ -69,7 +69,7 @@ def test_a_call_that_an_agent_took_is_one_entry_with_its_recording_and_no_task(o
 
 
 def test_no_task_is_made_while_the_next_agent_is_still_called(office: Office) -> None:
-    assert office.post(leg("no-answer", 20)) == 202
+    assert office.post(leg("no-answer", 20)) == 204
     office.installation.settle()
     assert (list(office.crm.entries()), list(office.crm.tasks())) == ([], [])
     assert LEG != NEXT_LEG

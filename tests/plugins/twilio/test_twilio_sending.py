@@ -120,7 +120,6 @@ def test_the_check_against_the_specification_can_fail(specification: Specificati
     ("code", "said"),
     [
         (21211, "Invalid 'To' Phone Number"),
-        (21610, "Attempt to send to unsubscribed recipient"),
         (21614, "'To' number is not a valid mobile number"),
         (21408, "Permission to send an SMS has not been enabled for the region"),
         (21606, "The 'From' phone number is not a valid, message-capable number for this destination"),
@@ -137,6 +136,14 @@ def test_what_twilio_refuses_is_given_up_with_its_words_and_the_rest_goes_on(
     assert said in refused.reason
     assert str(code) in refused.reason
     assert accepted == Receipt.accepted(MEDIA_TEXT)
+
+
+def test_who_wrote_stop_to_the_sender_has_opted_out(api: responses.RequestsMock, channel: Twilio) -> None:
+    said = "Attempt to send to unsubscribed recipient"
+    api.post(MESSAGES, json=refusal(21610, message=said), status=400)
+    [receipt] = send(channel, [message()]).receipts
+    assert receipt.outcome is Outcome.OPTED_OUT
+    assert said in receipt.reason
 
 
 @pytest.mark.parametrize(
