@@ -146,7 +146,7 @@ class Api:
             yield from _object(self._http.post(path, json=body, reads=True)).get("results") or []
 
     def called(self, numbers: Sequence[str], properties: Sequence[str]) -> Iterator[Record]:
-        """The contacts who have one of these numbers, which are without country codes."""
+        """The contacts who have one of these numbers, without country codes; the oldest of each first."""
         for start in range(0, len(numbers), NUMBERS):
             asked = list(numbers[start : start + NUMBERS])
             for page in self.search("contacts", [[where(place, "IN", asked)] for place in _CALLED], properties):
@@ -166,7 +166,7 @@ class Api:
     def search(
         self, kind: str, groups: Sequence[Sequence[Filter]], properties: Sequence[str], *, by: str = "hs_object_id"
     ) -> Iterator[Sequence[Record]]:
-        """Pages of the records for which all conditions of one group hold."""
+        """Pages of the records for which all conditions of one group hold, the oldest first unless told otherwise."""
         asked = {"filterGroups": [{"filters": list(group)} for group in groups], "properties": list(properties)}
         asked |= {"sorts": [{"propertyName": by, "direction": "ASCENDING"}], "limit": PAGE}
         while True:

@@ -151,14 +151,14 @@ class HubSpot(CRM, Inbound):
     def _by_address(self, addresses: set[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         named = ["email", "hs_additional_emails"]
-        for record in _oldest_first(self._api.read("contacts", sorted(addresses), named, by="email")):
+        for record in self._api.read("contacts", sorted(addresses), named, by="email"):
             held = ";".join(record["properties"].get(name) or "" for name in named).lower().split(";")
             found = {f"email:{address}": str(record["id"]) for address in addresses.intersection(held)} | found
         return found
 
     def _by_number(self, numbers: set[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        for record in _oldest_first(self._api.called(sorted({national(number) for number in numbers}), _PHONES)):
+        for record in self._api.called(sorted({national(number) for number in numbers}), _PHONES):
             held = [record["properties"].get(name) or "" for name in _PHONES]
             theirs = [n for n in numbers if any(same_number(one, n, self.region) for one in held)]
             found = {f"phone:{number}": str(record["id"]) for number in theirs} | found
@@ -221,10 +221,6 @@ class HubSpot(CRM, Inbound):
 
     def _deals(self) -> Deals:
         return Deals(self.stages, self.dates, self.region)
-
-
-def _oldest_first(records: Iterator[Record]) -> list[Record]:
-    return sorted(records, key=lambda record: int(record["id"]))
 
 
 def _named(kind: str, receipt: Receipt) -> Receipt:

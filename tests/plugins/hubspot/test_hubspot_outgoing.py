@@ -144,6 +144,12 @@ def test_no_text_is_too_long_and_the_comment_stays(text: str, comment: str, time
     assert not comment or "Comment: " in made["hs_note_body"]
 
 
+def test_a_long_text_is_cut_before_the_comment_is(ann: str) -> None:
+    made = entry_properties("notes", entry(ann, kind=Kind.NOTE, text="x" * 70_000, comment="Friendly"), {})
+    assert len(made["hs_note_body"]) == TEXT_LIMIT
+    assert made["hs_note_body"].endswith("x<br><br>Comment: Friendly")
+
+
 # -- each by itself, and once
 
 
@@ -183,9 +189,9 @@ def test_an_error_of_one_record_is_told_of_it_alone(
     error = {"status": "error", "category": category, "message": "It is not valid", "context": context}
     account.play(Answer(200, {"status": "COMPLETE", "results": []}))  # the owners
     account.play(Answer(207, {"status": "COMPLETE", "results": [done], "errors": [error], "numErrors": 1}))
-    first, second = crm.save_tasks([task(ann, "t1"), task(ann, "t2")])
-    assert second.outcome.value == outcome
+    first, second, third = crm.save_tasks([task(ann, "t1"), task(ann, "t2"), task(ann, "t3")])
     assert first == Receipt.accepted("9")
+    assert (second.outcome.value, third.outcome.value) == (outcome, "unknown")
 
 
 def test_an_error_that_names_no_record_lets_each_be_sent_by_itself(
@@ -240,6 +246,12 @@ def test_the_first_write_makes_the_property(crm: HubSpot, account: FakeHubSpot, 
     assert receipt.is_done
     [made] = [one.json for one in account.requests if one.path == "/crm/v3/properties/calls" and one.method == "POST"]
     assert (made["name"], made["type"], made["fieldType"], made["hasUniqueValue"]) == (KEY, "string", "text", True)
+
+
+def test_another_process_may_make_the_property_first(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:
+    account.play(failure(404, "OBJECT_NOT_FOUND", "Property does not exist"))
+    [receipt] = crm.log([entry(ann)])
+    assert receipt.is_done
 
 
 def test_a_property_that_is_not_unique_stops_the_account(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:
