@@ -36,6 +36,20 @@ def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> s
     return waiting
 
 
+def look_up_again(runtime: Runtime, tx: Transaction, customer_id: str, reason: str) -> None:
+    """The CRM has a customer's person no more: what goes to them waits until they are found, or made, again."""
+    customer = customers.current(tx, customer_id)
+    if customer is None:
+        return
+    [customer] = customers.locked(runtime.store, tx, [customer.id]).values()
+    if customer.person_id is not None:
+        text = f"{runtime.crm.name} has {customer.person_id} no more: {reason}"
+        gone = decisions.Verdict(customer.id, "person", customer.id, "identity", "look_up_again", "person_gone", text)
+        decisions.note_all(runtime.store, tx, [gone])
+        customers.unlink(tx, [customer.id])
+    owe_people(runtime.store, tx, runtime.crm.name, [customer.id])
+
+
 def _person_rows(crm: str, ids: Iterable[str]) -> ColumnElement[bool]:
     table = outbox_table.c
     return and_(table.account == crm, table.kind == OutKind.PERSON.value, table.key.in_(sorted(ids)))

@@ -178,3 +178,11 @@ def test_callers_who_withhold_their_number_are_logged_on_a_card_that_says_so(off
     assert len(office.entries()) == 2
     [person] = office.crm.people()
     assert person["name"] == "Unknown caller (pbx)"
+
+
+def test_a_webhook_is_answered_with_the_status_that_its_provider_wants(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Telephony, "webhook_status", 204)
+    assert office.post("ringing") == 204
+    assert len(office.rows()) == 1
