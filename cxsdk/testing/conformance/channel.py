@@ -34,7 +34,8 @@ class ChannelConformance(FaultConformance, PluginConformance, WebhookConformance
                 there = [words(record) for _, record in rig.holding(word(1))]
                 self.demand(
                     attempt.is_done and any(text in each for each in there),
-                    f"A text of {limit} UTF-16 units, which message_length promises, does not go out whole: declare what the "
+                    f"A text of {limit} UTF-16 units, which message_length promises, does not go out whole: "
+                    "declare what the "
                     "provider takes in one call.",
                     attempt,
                 )
@@ -52,7 +53,8 @@ class ChannelConformance(FaultConformance, PluginConformance, WebhookConformance
             facts = [fact for fact in rig.plugin.parse(self.record(rig, told)) if isinstance(fact, Delivery)]
             self.demand(
                 [fact.message_id for fact in facts] == [sent] and facts[0].state is DeliveryState.DELIVERED,
-                f"The message's receipt had the id {sent}, and the provider told that it was delivered: parse must give "
+                f"The message's receipt had the id {sent}, and the provider told that it was delivered: parse "
+                "must give "
                 f"Delivery(message_id={sent!r}, state='delivered').",
                 facts,
             )

@@ -41,7 +41,8 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
             found = [one for each in _batches(asked, rig.plugin.batch_size) for one in rig.plugin.find_people(each)]
             self.demand(
                 found == [None, made, made],
-                f"find_people was asked for a stranger, and for {made} by phone and by e-mail, and gave {found}: give the id, "
+                f"find_people was asked for a stranger, and for {made} by phone and by e-mail, and gave {found}: "
+                "give the id, "
                 "or None, for each in the order asked, and search phones the way the provider stores them.",
                 rig,
             )
@@ -66,7 +67,7 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
     @kind("entries are updated")
     def test_an_entry_is_updated(self) -> None:
         """An entry with an ``entry_id`` changes the one that is there, and makes no second."""
-        if not type(self.bare()).updates_entries:
+        if not self.supports("log").updates_entries:
             self.skip("The plugin declares updates_entries = False.")
         with self.running() as rig:
             value = self.value(rig, "log", 1)
@@ -112,7 +113,8 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
             changes = [fact for raw in raws for fact in rig.plugin.parse(raw) if isinstance(fact, TaskChange)]
             self.demand(
                 any(change.task_id == made and change.done for change in changes),
-                f"The task {made} was completed at the provider, and no TaskChange(task_id={made!r}, done=True) came: give "
+                f"The task {made} was completed at the provider, and no TaskChange(task_id={made!r}, done=True) "
+                "came: give "
                 "its whole state, under the id that the receipt had.",
                 changes, rig,
             )  # fmt: skip
@@ -140,7 +142,8 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
                 here, there = (self._written(method, field, zone) for zone in (None, _ELSEWHERE))
                 self.demand(
                     here == there,
-                    f"{method} writes another moment where {field} is given at +05:30: convert with astimezone(UTC), or send "
+                    f"{method} writes another moment where {field} is given at +05:30: convert with "
+                    "astimezone(UTC), or send "
                     "the offset.",
                     here, there,
                 )  # fmt: skip
@@ -148,7 +151,8 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
     # -- what tests use
 
     def fill(self, rig: Rig) -> None:
-        """Agents complete two tasks."""
+        """What the stand-in lets happen, and two tasks that agents complete."""
+        super().fill(rig)
         if type(rig.plugin).supports("save_tasks"):
             for number in (1, 2):
                 attempt = rig.call("save_tasks", [self.value(rig, "save_tasks", number)])
@@ -172,7 +176,8 @@ class CRMConformance(FaultConformance, PluginConformance, WebhookConformance):
         there = [id for id, _ in rig.holding(word(1))]
         self.demand(
             attempt.is_done and there == [made] and [id for id, _ in rig.holding(word(2))] == [made],
-            f"{method} was to change {made}; now there are {', '.join(there)}: update the record that the id names, and give "
+            f"{method} was to change {made}; now there are {', '.join(there)}: update the record that the id "
+            "names, and give "
             "its id in the receipt.",
             attempt, rig,
         )  # fmt: skip

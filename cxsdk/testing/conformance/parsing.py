@@ -24,6 +24,10 @@ POISON = (
 )  # fmt: skip
 
 
+#: What may stand where a payload has something else.
+STRANGE: tuple[Any, ...] = ("", None, [], {}, -1, 1e300, True)
+
+
 class ParsingConformance(Conformance):
     """The tests of ``parse``, on recorded payloads and on what the stand-in's sources bring."""
 
@@ -57,7 +61,8 @@ class ParsingConformance(Conformance):
                     "parse asked the network: put what it needs into the record; a replay has no provider.", rig,
                 )  # fmt: skip
                 self.demand(
-                    first == again, "The same record gave other facts the second time: take keys and times from the record.",
+                    first == again,
+                    "The same record gave other facts the second time: take keys and times from the record.",
                     first, again,
                 )  # fmt: skip
                 self.demand(raw.model_dump_json() == before, "parse changed the record that it was given.")
@@ -107,7 +112,8 @@ class ParsingConformance(Conformance):
                 there = self._understood(rig, document.with_value(way, elsewhere(moment)))
                 self.demand(
                     here == there,
-                    f"{_name(way)} written at +05:30 gives other facts: read the offset, never cut it off.", here, there,
+                    f"{_name(way)} written at +05:30 gives other facts: read the offset, never cut it "
+                    "off.", here, there,
                 )  # fmt: skip
 
     @kind("letters of all languages come in")
@@ -122,7 +128,8 @@ class ParsingConformance(Conformance):
                 facts = self._understood(rig, document.with_value(way, FOREIGN))
                 self.demand(
                     any(FOREIGN in words(fact) for fact in facts),
-                    f"{_name(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they are.", facts,
+                    f"{_name(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they "
+                    "are.", facts,
                 )  # fmt: skip
                 for size in (0, 70_000):
                     self._parsed(rig, document.with_value(way, "x" * size), f"{_name(way)} with {size} letters")
@@ -168,7 +175,8 @@ class ParsingConformance(Conformance):
             return list(rig.plugin.parse(raw))
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(
-                f"parse raises {type(error).__name__} because {what}: keep what is known of the rest, or give nothing for "
+                f"parse raises {type(error).__name__} because {what}: keep what is known of the rest, or give "
+                "nothing for "
                 f"events that do not concern you. {error}", raw.body[:300],
             )  # fmt: skip
 
@@ -211,7 +219,7 @@ def _damaged(raw: Raw) -> Iterator[tuple[str, Raw]]:
         return
     for way, _ in document.leaves():
         yield f"a payload without {_name(way)}", document.without(way)
-        for strange in ("",) if document.is_form else (None, [], {}, -1, 1e300, True, ""):
+        for strange in STRANGE[:1] if document.is_form else STRANGE:
             yield f"{_name(way)} being {strange!r}", document.with_value(way, strange)
 
 
@@ -234,10 +242,13 @@ def _moments(value: Any) -> Iterator[datetime]:
 def _no_network() -> Iterator[list[str]]:
     calls: list[str] = []
 
-    def refuse(*args: Any, **options: Any) -> Any:
+    def refuse(*args: Any, **_: Any) -> Any:
         calls.append(repr(args[:1]))
         raise OSError("parse must not ask the network")
 
-    with mock.patch.object(socket, "create_connection", refuse), mock.patch.object(socket.socket, "connect", refuse):
-        with mock.patch.object(socket, "getaddrinfo", refuse):
-            yield calls
+    with (
+        mock.patch.object(socket, "create_connection", refuse),
+        mock.patch.object(socket, "getaddrinfo", refuse),
+        mock.patch.object(socket.socket, "connect", refuse),
+    ):
+        yield calls

@@ -47,7 +47,8 @@ class SurveyProviderConformance(PluginConformance, WebhookConformance):
                 answers = [fact for fact in rig.plugin.parse(self.record(rig, told)) if isinstance(fact, Response)]
                 self.demand(
                     [answer.invitation for answer in answers] == [token] and answers[0].answers,
-                    f"The link of the invitation {token!r} was answered: parse must give Response(invitation={token!r}, "
+                    f"The link of the invitation {token!r} was answered: parse must give "
+                    f"Response(invitation={token!r}, "
                     "answers={...}).",
                     answers,
                 )
