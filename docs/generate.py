@@ -34,6 +34,7 @@ BUNDLED = (
     "cxsdk_telegram:Telegram",
     "cxsdk_telephony:Telephony",
     "cxsdk_hostedsurvey:HostedSurvey",
+    "cxsdk_typeform:Typeform",
 )
 
 #: Errors whose words are another library's.
