@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from cxsdk.domain.facts import Fact
 from cxsdk.domain.raw import Page, Raw, Request, body_id
@@ -29,9 +29,6 @@ Reader = Callable[[str | None, Any], Iterator[Page]]
 
 class Inbound(ABC):
     """Mix this in where the provider tells us something."""
-
-    #: The status with which a webhook is answered that was taken, without a body: 200 to 299, as the provider wants it.
-    webhook_status: ClassVar[int] = 202
 
     @abstractmethod
     def parse(self, raw: Raw) -> Iterable[Fact]:

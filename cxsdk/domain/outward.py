@@ -106,7 +106,7 @@ class Receipt(Value):
 
     @classmethod
     def opted_out(cls, reason: str) -> Receipt:
-        """The provider knows that the customer wants none of these: it is kept as their own word, and holds from now on."""
+        """The provider knows that the customer wants none of these: it is kept as their own word, and holds."""
         return cls(outcome=Outcome.OPTED_OUT, reason=reason)
 
     @classmethod

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, select, update
 
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
-from cxsdk.errors import PluginBug, Rejected
+from cxsdk.errors import PluginBug, Rejected, Transient
 from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
@@ -110,7 +110,10 @@ class PersonDesk(Desk):
 
         Two who have become one since they were owed are one person.
         """
+        began = self.runtime.stopwatch()
         found = self._find(values)
+        if self.runtime.stopwatch() - began > self.deadline_s:  # stopped meanwhile: another worker may have them by now
+            raise Transient(f"{self.account}.find_people took all the time that there was.")
         missing = {_who(person): person for person, id in zip(values, found, strict=True) if id is None}
         created = iter(self.runtime.crm.create_people(list(missing.values())) if missing else ())
         made: dict[object, Receipt] = {}

@@ -81,7 +81,7 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
     if outcome is Stored.CONFLICT:
         logger("cxsdk.web").warning("event_conflict", account=account, key=raw.id)
         return problem(409, "Another event has this id", code="event_conflict", detail="The first one is kept.")
-    return _TAKEN.get(plugin.webhook_status, _TAKEN[202])
+    return _TAKEN[runtime.accounts[account].webhook_status]
 
 
 def _unproven(account: str, error: Exception) -> Response:

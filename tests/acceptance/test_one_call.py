@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 from cxsdk import CX, Secret
 from cxsdk.domain.clock import ManualClock
 from cxsdk.store.tables import inbox
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
+from tests.installing import installed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CALLER = "+12125550123"

@@ -386,6 +386,7 @@ def test_an_outage_of_three_days_makes_no_dead_letters_and_everything_is_logged_
     office_with: MakeOffice, monkeypatch: pytest.MonkeyPatch, error: Exception, duplicates: str
 ) -> None:
     # probes are rarer than in production, so that three days are tried in a second
+    monkeypatch.setattr(accounts, "FIRST_PAUSE", timedelta(seconds=20))
     monkeypatch.setattr(accounts, "LONGEST_PAUSE", timedelta(hours=4))
     monkeypatch.setattr(receipts, "AUTHENTICATION_PAUSE", timedelta(hours=4))
     office = office_with(duplicates)
