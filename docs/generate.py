@@ -22,6 +22,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from cxsdk.capabilities import CRM, Channel, Plugin
+from cxsdk.domain.limits import Limit
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.texts import names_in, text_ids, wording
 from cxsdk.errors import all_errors
@@ -343,6 +344,10 @@ def _literal(value: Any) -> str:
         return f'"{value:%H:%M}"'
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Limit):
+        return (
+            f"Limit({', '.join(f'{name}={_literal(getattr(value, name))}' for name in sorted(value.model_fields_set))})"
+        )
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -15,6 +15,8 @@ from cxsdk import ContactRequest
 
 #: A ref that somebody gave: Typeform's own are UUIDs.
 _GIVEN = re.compile(r"[a-z][a-z0-9_]{0,39}")
+#: Types whose answers may have a grade in the settings.
+_CHOICES = ("multiple_choice", "picture_choice", "dropdown")
 #: What a field without a name is, by its type, where the response has only one like it.
 _USUAL = {"nps": "score", "opinion_scale": "score", "rating": "score", "long_text": "comment"}
 
@@ -33,11 +35,10 @@ class Wording(NamedTuple):
         given = [(answer["field"], self._said(answer)) for answer in answers]
         named = {name: said for field, said in given if (name := self._name(field))}
         others = [(field, said) for field, said in given if not self._name(field)]
-        once = Counter(_usual(field) for field, _ in others)
+        once = Counter(_usual(field, said) for field, said in given if self._name(field) != "contact")
         for field, said in others:
-            usual = _usual(field)
-            is_it = usual is not None and once[usual] == 1 and usual not in named
-            named[usual if is_it and usual else field.get("ref") or field["id"]] = said
+            usual = _usual(field, said)
+            named[usual if usual and once[usual] == 1 else field.get("ref") or field["id"]] = said
         return _contact_in(named, [said for field, said in others if field.get("type") == "phone_number"])
 
     def _name(self, field: Mapping[str, Any]) -> str | None:
@@ -65,8 +66,9 @@ def _plain(said: Any) -> Said:
     return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
 
 
-def _usual(field: Mapping[str, Any]) -> str | None:
-    return _USUAL.get(field.get("type", ""))
+def _usual(field: Mapping[str, Any], said: Said) -> str | None:
+    is_graded = isinstance(said, int) and field.get("type") in _CHOICES
+    return "score" if is_graded else _USUAL.get(field.get("type", ""))
 
 
 def _contact_in(named: Answers, numbers: Sequence[Said]) -> tuple[Answers, ContactRequest | None]:

@@ -106,9 +106,8 @@ class FakeTypeform(HttpStandIn):
 
     def happen(self) -> None:
         for _ in range(2):
-            self.respond(f"https://form.typeform.com/to/{LOYALTY}#invitation=tok-{next(self._numbers)}")
-            self.respond(f"https://form.typeform.com/to/{LOYALTY_UK}#invitation=tok-{next(self._numbers)}")
-            self.respond(f"https://form.typeform.com/to/{PURCHASE}#invitation=tok-{next(self._numbers)}")
+            for form in (LOYALTY, LOYALTY_UK, PURCHASE):
+                self.respond(f"https://form.typeform.com/to/{form}#invitation=tok-{form}", *EVERY_TYPE[:2])
 
     def answer(self, request: SentRequest) -> Any:
         if request.headers.get("authorization") != f"Bearer {TOKEN}":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from cxsdk import BadInput, ConfigurationError, ContactRequest, Raw, Response
 from cxsdk.testing import opened
@@ -70,9 +70,17 @@ def test_of_two_grades_without_names_none_is_taken_for_the_score() -> None:
     assert said(*grades).answers == {"aa-1": 9, "bb-2": 2}
 
 
-def test_a_field_named_as_the_score_is_the_score_whatever_else_there_is() -> None:
-    grades = answer("rating", UUID, "number", 2), answer("nps", "score", "number", 9)
-    assert said(*grades).answers == {UUID: 2, "score": 9}
+@pytest.mark.parametrize(
+    "grade", [answer("rating", "csat", "number", 2), answer("multiple_choice", "csat", "choice", {"label": "Bad"})]
+)
+def test_beside_a_grade_with_a_name_none_without_is_taken_for_the_score(grade: dict[str, Any]) -> None:
+    assert said(grade, answer("nps", UUID, "number", 9), grades={"Bad": 2}).answers == {"csat": 2, UUID: 9}
+
+
+def test_the_only_choice_with_a_grade_is_the_score() -> None:
+    wish = answer("multiple_choice", "contact", "choice", {"label": "No need"})
+    found = said(answer("picture_choice", UUID, "choice", {"label": "Bad"}), wish, grades={"Bad": 1, "No need": 0})
+    assert (found.answers, found.contact) == ({"score": 1}, None)
 
 
 def test_a_choice_has_the_grade_that_its_ref_or_label_has() -> None:
@@ -124,11 +132,11 @@ def test_a_part_of_a_response_is_a_part_of_its_own() -> None:
     assert first.at < whole.at
 
 
-def test_a_response_that_no_invitation_led_to_is_logged_and_no_answer() -> None:
-    with capture_logs() as logs:
-        assert facts(webhook(None, *EVERY_TYPE)) == []
-    [entry] = logs
-    assert (entry["event"], entry["log_level"]) == ("response_without_invitation", "warning")
+def test_a_response_that_no_invitation_led_to_is_logged_and_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    assert facts(webhook(None, *EVERY_TYPE)) == []
+    assert "response_without_invitation" in caplog.text
+    assert "lT4Z3j" in caplog.text
 
 
 def test_other_events_do_not_concern_us() -> None:

@@ -17,7 +17,7 @@ class TestTypeform(SurveyProviderConformance):
     payloads = (
         webhook("tok", *EVERY_TYPE),
         webhook("tok", *EVERY_TYPE[:1], event_type="form_response_partial"),
-        webhook(None, *EVERY_TYPE),
+        webhook(None, *EVERY_TYPE[:1]),
     )
 
     def plugin(self) -> Typeform:
