@@ -39,6 +39,7 @@ BUNDLED = (
     "cxsdk_twilio:Twilio",
     "cxsdk_twilio:TwilioVoice",
     "cxsdk_hostedsurvey:HostedSurvey",
+    "cxsdk_typeform:Typeform",
 )
 
 #: Errors whose words are another library's.
@@ -346,6 +347,10 @@ def _literal(value: Any) -> str:
         return f"Limit(calls={value.calls}, per={_literal(value.per)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Limit):
+        return (
+            f"Limit({', '.join(f'{name}={_literal(getattr(value, name))}' for name in sorted(value.model_fields_set))})"
+        )
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
