@@ -95,6 +95,29 @@ def hooks() -> Iterator[str]:
             yield from ("", f"### {node.name}", "", "```python", signature, "```", "", meaning)
 
 
+# -- the conformance kit
+
+
+def conformance() -> Iterator[str]:
+    """Each kind of test, what it demands, and of which plugins."""
+    from cxsdk.testing import ChannelConformance, CRMConformance, SurveyProviderConformance
+
+    kits = {"CRM": CRMConformance, "channel": ChannelConformance, "survey provider": SurveyProviderConformance}
+    demanded: dict[str, dict[str, None]] = defaultdict(dict)
+    tested: dict[str, dict[str, None]] = defaultdict(dict)
+    for plugin, kit in kits.items():
+        for cls in reversed(kit.__mro__):
+            for name, test in vars(cls).items():
+                if name.startswith("test_"):
+                    demanded[test.kind][(test.__doc__ or "").strip()] = None
+                    tested[test.kind][plugin] = None
+    rows = (
+        (kind, " ".join(demanded[kind]), "all" if len(of) == len(kits) else ", ".join(of))
+        for kind, of in tested.items()
+    )
+    yield from _table("kind of test", "what must hold", "of", rows=rows)
+
+
 # -- errors
 
 
@@ -341,6 +364,7 @@ def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Comman
 
 PARTS: Mapping[str, Callable[..., Iterator[str]]] = {
     "hooks": hooks,
+    "conformance": conformance,
     "errors": errors,
     "codes": codes,
     "texts": texts,

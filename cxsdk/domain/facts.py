@@ -25,7 +25,7 @@ class DeliveryState(StrEnum):
     UNKNOWN = "unknown"  #: a word of the provider that cxsdk does not know
 
     @classmethod
-    def _missing_(cls, value: object) -> DeliveryState:
+    def _missing_(cls, value: object) -> DeliveryState:  # noqa: ARG003 - whatever it is
         return cls.UNKNOWN
 
 

@@ -80,7 +80,7 @@ class Raw(Value):
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
-        """The body read as JSON, for a ``with``: what is missing or malformed in it, when facts are made of it, is BadInput.
+        """The body read as JSON, for a ``with``: where it does not hold what facts are made of, BadInput.
 
         with raw.reading() as event:
             yield Delivery(key=event["id"], at=event["time"], message_id=event["sms"], state=event["status"])

@@ -47,8 +47,9 @@ class Session:
     """Implements the ``Http`` protocol on requests, for any number of threads.
 
     Each call ends within ``deadline_s`` seconds, and within the ``deadline`` around it. ``classify`` is asked first
-    what an answer means; ``told`` hears of each answer and error, ``watch`` sees each request. Secrets go to the host of ``base_url`` alone, and
-    no error or log shows them; ``secrets`` names those that stand elsewhere, as in the path of ``base_url``.
+    what an answer means; ``told`` hears of each answer and error, ``watch`` sees each request. Secrets go to the host
+    of ``base_url`` alone, and no error or log shows them; ``secrets`` names those that stand elsewhere, as in the path
+    of ``base_url``.
     """
 
     def __init__(

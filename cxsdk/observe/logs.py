@@ -30,7 +30,7 @@ def configure(*, level: str = "INFO", as_json: bool | None = None, stream: TextI
     stream = stream or sys.stderr
     as_json = not stream.isatty() if as_json is None else as_json
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_formatter(as_json))
+    handler.setFormatter(formatter(as_json=as_json))
     handler.set_name("cxsdk")
     root = logging.getLogger()
     for old in [old for old in root.handlers if old.get_name() == "cxsdk"]:
@@ -72,7 +72,8 @@ def _chain() -> list[Any]:
     ]
 
 
-def _formatter(as_json: bool) -> logging.Formatter:
+def formatter(*, as_json: bool) -> logging.Formatter:
+    """Writes each event as one line without secrets: JSON, or for people."""
     import structlog
 
     plain = structlog.dev.plain_traceback

@@ -64,7 +64,7 @@ def register(*values: str) -> None:
 
 def register_secrets(settings: object) -> None:
     """Hides the secrets among the fields of a plugin or other settings, however deep they stand."""
-    _known.add(secret.reveal() for secret in _secrets(settings))
+    _known.add(secret.reveal() for secret in secrets_in(settings))
 
 
 def redact(text: str) -> str:
@@ -84,7 +84,7 @@ def hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutable
     """The structlog processor that redacts every value of an event."""
     for key, value in event.items():
         if not key.startswith("_"):
-            event[key] = MASK if _SECRET_KEY.search(key) else _clean(value)
+            event[key] = MASK if _SECRET_KEY.search(key) else cleaned(value)
     return event
 
 
@@ -92,24 +92,26 @@ def _spellings(value: str) -> Iterable[str]:
     return value, quote(value), quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]
 
 
-def _secrets(value: object) -> Iterable[Any]:
+def secrets_in(value: object) -> Iterable[Any]:
+    """The secrets among a plugin's fields or in another value, however deep they stand."""
     if hasattr(value, "reveal"):
         yield value
     elif isinstance(value, Mapping):
-        yield from (secret for item in value.values() for secret in _secrets(item))
+        yield from (secret for item in value.values() for secret in secrets_in(item))
     elif isinstance(value, (list, tuple, set, frozenset)):
-        yield from (secret for item in value for secret in _secrets(item))
+        yield from (secret for item in value for secret in secrets_in(item))
     elif fields := getattr(type(value), "model_fields", None):
-        yield from (secret for name in fields for secret in _secrets(getattr(value, name)))
+        yield from (secret for name in fields for secret in secrets_in(getattr(value, name)))
 
 
-def _clean(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """A value as it may be logged: no text in it holds a secret, and nothing is shown that is named like one."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, Mapping):
-        return {str(key): MASK if _SECRET_KEY.search(str(key)) else _clean(item) for key, item in value.items()}
+        return {str(key): MASK if _SECRET_KEY.search(str(key)) else cleaned(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_clean(item) for item in value]
+        return [cleaned(item) for item in value]
     if isinstance(value, date):
         return value.isoformat()
     return redact(value if isinstance(value, str) else repr(value))

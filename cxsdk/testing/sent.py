@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from cxsdk.domain.outward import Receipt
 from cxsdk.domain.raw import Headers
-from cxsdk.observe.redaction import redact
+from cxsdk.observe.redaction import cleaned, redact
 
 if TYPE_CHECKING:
     import requests
@@ -56,12 +56,7 @@ class SentRequest:
     def redacted(self) -> SentRequest:
         """The same without its secrets."""
         headers = Headers({name: _value(name, value) for name, value in self.headers.items()})
-        body = (
-            self.body
-            if b"\0" in self.body
-            else redact(self.body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-        )
-        return SentRequest(self.method, redact(self.url), headers, body)
+        return SentRequest(self.method, redact(self.url), headers, _body(self.body))
 
     def __str__(self) -> str:
         shown = self.redacted()
@@ -79,3 +74,14 @@ class Sent(NamedTuple):
 
 def _value(name: str, value: str) -> str:
     return redact(f"{name}: {value}")[len(name) + 2 :]
+
+
+def _body(body: bytes) -> bytes:
+    """The body without secrets; JSON stays JSON."""
+    text = body.decode("utf-8", "surrogateescape")
+    if redact(text) == text:
+        return body
+    try:
+        return json.dumps(cleaned(json.loads(body))).encode()
+    except ValueError:
+        return redact(text).encode("utf-8", "surrogateescape")

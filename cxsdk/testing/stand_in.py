@@ -13,7 +13,7 @@ from unittest import mock
 from cxsdk.testing.sent import SentRequest
 
 if TYPE_CHECKING:
-    import requests
+    from requests import PreparedRequest
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,10 @@ class Fault(StrEnum):
     GARBLED = "garbled"  #: it does what it is asked to, and a proxy's page comes instead of the answer
 
 
+class StandInFailed(Exception):
+    """The stand-in itself has a mistake: see the error before this one."""
+
+
 class CannotPlay(Exception):
     """A stand-in does not know how to fail like that; a test that needs it is skipped."""
 
@@ -71,6 +75,9 @@ class StandIn:
     def suffer(self, fault: Fault, answer: Answer | None = None, *, after: int = 0) -> None:
         """From now on, after so many requests that it still answers well, this happens to all of them."""
         raise CannotPlay(fault.value)
+
+    def happen(self) -> None:
+        """Lets happen what the plugin's sources bring, one or two of each, unless a CRM's tasks are all of it."""
 
     def complete(self, task_id: str) -> Any:
         """Somebody marks a task as done; returns the webhook's payload that tells of it, or None where it is read."""
@@ -157,7 +164,7 @@ class HttpStandIn(StandIn):
         usual = {Fault.UNAUTHORIZED: self.unauthorized, Fault.DOWN: self.down}
         self._fault = (fault, answer or usual.get(fault, _PAGE), len(self._log) + after)
 
-    def _serve(self, prepared: requests.PreparedRequest) -> Any:
+    def _serve(self, prepared: PreparedRequest) -> Any:
         request = SentRequest.of(prepared)
         answer = self._answer(request)
         self._log.append((request, answer.__class__.__name__ if isinstance(answer, Exception) else _shown(answer)))
@@ -179,7 +186,11 @@ class HttpStandIn(StandIn):
     def _well(self, request: SentRequest) -> Answer:
         if self._refused_text and (refusal := self.refusal(request, self._refused_text)) is not None:
             return refusal
-        answer = self.answer(request)
+        try:
+            answer = self.answer(request)
+        except Exception as error:
+            who = f"{type(self).__name__}.answer"
+            raise StandInFailed(f"{who} failed on {request}: {error!r}. Correct the stand-in.") from error
         if isinstance(answer, Answer):
             return answer
         is_status = isinstance(answer, int) and not isinstance(answer, bool)

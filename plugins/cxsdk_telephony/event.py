@@ -15,7 +15,7 @@ _At = Annotated[AwareDatetime, Field(ge=datetime(1990, 1, 1, tzinfo=UTC), lt=dat
 
 def _known_direction(given: object) -> object:
     """A direction of the PBX's own, as "internal", tells nothing: the company's own numbers may."""
-    return given if given in list(Direction) else None
+    return None if isinstance(given, str) and given not in list(Direction) else given
 
 
 class EventIds(BaseModel):

@@ -19,7 +19,7 @@ from cxsdk.domain.clock import ManualClock
 from cxsdk.errors import PluginBug
 from cxsdk.journeys import sources
 from cxsdk.observe import redact
-from cxsdk.observe.logs import _formatter
+from cxsdk.observe.logs import formatter
 from cxsdk.store.tables import inbox, outbox
 from cxsdk.testing.crm import FakeCRM
 from cxsdk.testing.inline import Installation, installed
@@ -38,7 +38,7 @@ def told() -> Iterator[io.StringIO]:
     """All that is logged while a test runs, the way it is written; none of it may hold the secret."""
     told, root = io.StringIO(), logging.getLogger()
     handler = logging.StreamHandler(told)
-    handler.setFormatter(_formatter(as_json=True))
+    handler.setFormatter(formatter(as_json=True))
     root.addHandler(handler)
     try:
         yield told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +24,21 @@ from cxsdk import (
     Receipt,
     Rejected,
     Request,
-    Secret,
     SignatureError,
     Stop,
     Task,
     TaskChange,
-    email,
     verify_hmac,
 )
-from tests.conformance.good import KEY, TOKEN, GoodCRM, GoodCRMConformance, LookupCRM, LookupCRMConformance
+from cxsdk.testing import CRMConformance
+from tests.conformance.good import (
+    GoodCRM,
+    GoodCRMConformance,
+    LookupCRM,
+    LookupCRMConformance,
+    QuietCRM,
+    QuietCRMConformance,
+)
 
 if TYPE_CHECKING:
     import requests
@@ -40,16 +46,16 @@ if TYPE_CHECKING:
     from cxsdk import Agent, Context
 
 #: Each broken CRM with the kind of test that refuses it.
-BROKEN: list[tuple[str, type[GoodCRMConformance]]] = []
+BROKEN: list[tuple[str, type[CRMConformance]]] = []
 
 
-def broken(
-    kind: str, conformance: type[GoodCRMConformance] = GoodCRMConformance, *, methods: Sequence[str] = ("log",)
-) -> Callable[[type[Any]], type[Any]]:
+def broken(kind: str, *, methods: Sequence[str] = ("log",)) -> Callable[[type[Any]], type[Any]]:
     """Says which kind of test refuses this plugin. One outward method is enough: it does the same in all."""
 
     def note(plugin: type[Any]) -> type[Any]:
-        BROKEN.append((kind, type(plugin.__name__, (conformance,), {"of": plugin, "methods": methods})))
+        authors = {LookupCRM: LookupCRMConformance, GoodCRM: GoodCRMConformance, QuietCRM: QuietCRMConformance}
+        author = next(author for good, author in authors.items() if issubclass(plugin, good))
+        BROKEN.append((kind, type(plugin.__name__, (author,), {"of": plugin, "methods": methods})))
         return plugin
 
     return note
@@ -59,33 +65,33 @@ def broken(
 
 
 @broken("one receipt for each value")
-class ForgetsTheLast(GoodCRM):
+class ForgetsTheLast(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         receipts = list(super().save(kind, rows))
         yield from receipts[:-1] if len(receipts) > 1 else receipts
 
 
 @broken("one receipt for each value")
-class GivesIds(GoodCRM):
+class GivesIds(QuietCRM):
     def log(self, entries: Sequence[LogEntry]) -> Any:
         receipts = list(super().log(entries))
         return [receipt.id for receipt in receipts] if len(receipts) > 1 else receipts
 
 
 @broken("receipts in the order of the values")
-class AnswersInItsOrder(GoodCRM):
+class AnswersInItsOrder(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         for row in self._http.post(f"/{kind}/batch", json=rows):
             yield Receipt.accepted(row["id"])
 
 
 @broken("batches no larger than the provider takes")
-class TakesTooMany(GoodCRM):
+class TakesTooMany(QuietCRM):
     batch_size = 50
 
 
 @broken("one bad record does not sink the batch")
-class SinksTheBatch(GoodCRM):
+class SinksTheBatch(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         try:
             yield from super().save(kind, rows)
@@ -97,32 +103,32 @@ class SinksTheBatch(GoodCRM):
 
 
 @broken("nothing twice after an unknown outcome")
-class WritesNoKey(GoodCRM):
+class WritesNoKey(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         for row in rows:
             [saved] = self._http.post(f"/{kind}/batch", json=[{**row, "reference": None}])
             yield Receipt.accepted(saved["id"])
 
 
-@broken("nothing twice after an unknown outcome", LookupCRMConformance)
+@broken("nothing twice after an unknown outcome")
 class FindsNothing(LookupCRM):
     def find_written(self, keys: Sequence[str]) -> Iterator[str | None]:
         yield from [None for _ in keys]
 
 
-@broken("nothing twice after an unknown outcome", LookupCRMConformance)
+@broken("nothing twice after an unknown outcome")
 class FindsInAnotherOrder(LookupCRM):
     def find_written(self, keys: Sequence[str]) -> Iterator[str | None]:
         return reversed(list(super().find_written(keys)))
 
 
-@broken("nothing twice after an unknown outcome", LookupCRMConformance)
+@broken("nothing twice after an unknown outcome")
 class SaysThatItCannotFind(LookupCRM):
     duplicates = "none"
 
 
 @broken("nothing twice after an unknown outcome")
-class SaysThatItFinds(GoodCRM):
+class SaysThatItFinds(QuietCRM):
     duplicates = "lookup"
 
 
@@ -130,21 +136,21 @@ class SaysThatItFinds(GoodCRM):
 
 
 @broken("every limit is honoured")
-class OverlooksALimit(GoodCRM):
+class OverlooksALimit(QuietCRM):
     def classify(self, response: requests.Response) -> Exception | None:
         found = super().classify(response)
         return None if isinstance(found, RateLimited) else found
 
 
 @broken("every limit is honoured")
-class ForgetsHowLongToWait(GoodCRM):
+class ForgetsHowLongToWait(QuietCRM):
     def classify(self, response: requests.Response) -> Exception | None:
         found = super().classify(response)
         return RateLimited("slower") if isinstance(found, RateLimited) else found
 
 
 @broken("every limit is honoured")
-class Insists(GoodCRM):
+class Insists(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         for _ in range(5):
             try:
@@ -155,7 +161,7 @@ class Insists(GoodCRM):
 
 
 @broken("every limit is honoured")
-class TakesALimitForARefusal(GoodCRM):
+class TakesALimitForARefusal(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         try:
             yield from super().save(kind, rows)
@@ -164,20 +170,20 @@ class TakesALimitForARefusal(GoodCRM):
 
 
 @broken("wrong credentials are no refusal")
-class TakesWrongCredentialsForARefusal(GoodCRM):
+class TakesWrongCredentialsForARefusal(QuietCRM):
     def classify(self, response: requests.Response) -> Exception | None:
         found = super().classify(response)
         return Rejected() if isinstance(found, AuthenticationError) else found
 
 
 @broken("an outage is no refusal")
-class TakesAnOutageForARefusal(GoodCRM):
+class TakesAnOutageForARefusal(QuietCRM):
     def classify(self, response: requests.Response) -> Exception | None:
         return Rejected() if response.status_code == 500 else super().classify(response)
 
 
 @broken("a lost answer is unknown")
-class HopesForTheBest(GoodCRM):
+class HopesForTheBest(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         try:
             yield from super().save(kind, rows)
@@ -191,38 +197,38 @@ class HopesForTheBest(GoodCRM):
 
 
 @broken("letters of all languages")
-class KnowsAsciiOnly(GoodCRM):
+class KnowsAsciiOnly(QuietCRM):
     def note(self, entry: LogEntry) -> dict[str, Any]:
         note = super().note(entry)
         return {**note, "text": note["text"].encode("ascii", "replace").decode()}
 
 
 @broken("huge and empty fields")
-class WantsASubject(GoodCRM):
+class WantsASubject(QuietCRM):
     def note(self, entry: LogEntry) -> dict[str, Any]:
         return {**super().note(entry), "initial": entry.subject[0]}
 
 
 @broken("moments go out as they are")
-class DropsTheZone(GoodCRM):
+class DropsTheZone(QuietCRM):
     def note(self, entry: LogEntry) -> dict[str, Any]:
         return {**super().note(entry), "at": f"{entry.at:%Y-%m-%d %H:%M:%S}"}
 
 
 @broken("every kind of contact")
-class KnowsThreeKinds(GoodCRM):
+class KnowsThreeKinds(QuietCRM):
     def note(self, entry: LogEntry) -> dict[str, Any]:
         return {**super().note(entry), "kind": {"call": "Call", "email": "Mail", "message": "SMS"}[entry.kind]}
 
 
 @broken("entries are updated")
-class NeverUpdates(GoodCRM):
+class NeverUpdates(QuietCRM):
     def note(self, entry: LogEntry) -> dict[str, Any]:
         return {**super().note(entry), "id": None, "reference": f"{entry.key}-{entry.revision}"}
 
 
 @broken("people are found")
-class FindsByMailOnly(GoodCRM):
+class FindsByMailOnly(QuietCRM):
     def find_people(self, who: Sequence[Person]) -> Iterator[str | None]:
         for person in who:
             mails = tuple(identity for identity in person.identities if identity.kind == "email")
@@ -230,7 +236,7 @@ class FindsByMailOnly(GoodCRM):
 
 
 @broken("tasks are changed and completed")
-class NeverCompletes(GoodCRM):
+class NeverCompletes(QuietCRM):
     def todo(self, task: Task) -> dict[str, Any]:
         return {**super().todo(task), "state": "open"}
 
@@ -244,7 +250,7 @@ class TellsOfOtherTasks(GoodCRM):
 
 
 @broken("agents are told")
-class TellsAgentsTwice(GoodCRM):
+class TellsAgentsTwice(QuietCRM):
     def agents(self) -> Iterator[Agent]:
         yield from [*super().agents(), *super().agents()]
 
@@ -252,7 +258,7 @@ class TellsAgentsTwice(GoodCRM):
 # -- every plugin
 
 
-class CleansTheRegion(GoodCRM):
+class CleansTheRegion(QuietCRM):
     @field_validator("region", mode="before")
     @classmethod
     def _clean(cls, region: Any) -> Any:
@@ -263,12 +269,12 @@ broken("settings are checked")(CleansTheRegion)
 
 
 @broken("secrets are shown nowhere")
-class HasAPlainSecret(GoodCRM):
+class HasAPlainSecret(QuietCRM):
     partner_api_key: str = "sample-partner-key"
 
 
 @broken("secrets are shown nowhere")
-class NamesTheTokenInAnError(GoodCRM):
+class NamesTheTokenInAnError(QuietCRM):
     def save(self, kind: str, rows: list[dict[str, Any]]) -> Iterator[Receipt]:
         try:
             yield from super().save(kind, rows)
@@ -277,7 +283,7 @@ class NamesTheTokenInAnError(GoodCRM):
 
 
 @broken("secrets are shown nowhere")
-class PrintsTheToken(GoodCRM):
+class PrintsTheToken(QuietCRM):
     def open(self, context: Context) -> None:
         sys.stderr.write(f"opening with {self.token.reveal()}\n")
         super().open(context)
@@ -288,14 +294,14 @@ OVER = threading.Event()
 
 
 @broken("open and close leave nothing behind")
-class LeavesAThread(GoodCRM):
+class LeavesAThread(QuietCRM):
     def open(self, context: Context) -> None:
         super().open(context)
         threading.Thread(target=OVER.wait, name="left behind", daemon=True).start()
 
 
 @broken("what is not supported is not written")
-class SaysThatItHasNoPages(GoodCRM):
+class SaysThatItHasNoPages(QuietCRM):
     def pages(self) -> Any:
         raise NotImplementedError
 

@@ -58,11 +58,10 @@ TOKEN = "sample-api-token"
 AT = "2026-01-05T11:59:00Z"
 
 
-class GoodCRM(CRM, Inbound):
-    """Takes five records in a call, keeps them single by our reference, tells of tasks over a webhook and a source."""
+class QuietCRM(CRM):
+    """Takes five records in a call, keeps them single by our reference, and tells nothing by itself."""
 
     token: Secret
-    webhook_key: Secret
     region: str = "eu"
 
     batch_size = 5
@@ -110,6 +109,12 @@ class GoodCRM(CRM, Inbound):
         for agent in self._http.get("/agents"):
             yield Agent(id=agent["id"], name=agent["name"])
 
+
+class GoodCRM(QuietCRM, Inbound):
+    """The same, and tells of tasks over a webhook and a source."""
+
+    webhook_key: Secret
+
     def verify(self, request: Request, now: datetime) -> None:
         verify_hmac(request, header="X-Sign", key=self.webhook_key, timestamp="X-Time", now=now)
 
@@ -145,8 +150,8 @@ class GoodCRM(CRM, Inbound):
             )
 
 
-class LookupCRM(GoodCRM):
-    """The same on a provider that keeps nothing single, but finds records by our reference."""
+class LookupCRM(QuietCRM):
+    """A quiet CRM on a provider that keeps nothing single, but finds records by our reference."""
 
     duplicates = "lookup"
 
@@ -227,7 +232,17 @@ class GoodCRMConformance(CRMConformance):
         }
 
 
-class LookupCRMConformance(GoodCRMConformance):
+class QuietCRMConformance(CRMConformance):
+    """The same for a CRM from which nothing comes in."""
+
+    stand_in = CRMProvider
+    of: type[Any] = QuietCRM
+
+    def plugin(self) -> Any:
+        return self.of(token=Secret(TOKEN))
+
+
+class LookupCRMConformance(QuietCRMConformance):
     """The same for a CRM that is looked up."""
 
     stand_in = LookupProvider

@@ -9,7 +9,14 @@ import pytest
 
 from cxsdk.testing import ChannelConformance, CRMConformance, SurveyProviderConformance, WebhookConformance
 from tests.conformance import broken_crms, broken_others
-from tests.conformance.good import GoodCRMConformance, GoodFormsConformance, GoodSMSConformance, LookupCRMConformance
+from tests.conformance.good import (
+    KEY,
+    GoodCRMConformance,
+    GoodFormsConformance,
+    GoodSMS,
+    GoodSMSConformance,
+    LookupCRMConformance,
+)
 from tests.conformance.running import verdicts
 
 BROKEN = [*broken_crms.BROKEN, *broken_others.BROKEN]
@@ -34,7 +41,17 @@ def test_for_each_kind_of_test_there_is_a_plugin_that_is_broken_in_it() -> None:
     assert {kind for kind, _ in BROKEN} == KINDS
 
 
-GOOD = [GoodCRMConformance, LookupCRMConformance, GoodSMSConformance, GoodFormsConformance]
+class Arrivals(WebhookConformance):
+    """What comes in alone, of the good channel."""
+
+    key = KEY
+    of = GoodSMS
+    payloads = GoodSMSConformance.payloads
+    plugin = GoodSMSConformance.plugin
+    sign = GoodSMSConformance.sign
+
+
+GOOD = [GoodCRMConformance, LookupCRMConformance, GoodSMSConformance, GoodFormsConformance, Arrivals]
 
 
 def test_good_plugins_are_refused_by_none_and_leave_no_kind_out() -> None:

@@ -181,7 +181,7 @@ def test_the_extra_for_tests_brings_what_the_page_about_plugins_imports() -> Non
     foreign = imported - sys.stdlib_module_names - {"cxsdk", "starlette"}  # starlette comes with the core
     extra = PYPROJECT["project"]["optional-dependencies"]["testing"]
     assert foreign
-    assert foreign | {"httpx2"} == {re.split("[<>=]", requirement)[0] for requirement in extra}
+    assert foreign | {"httpx2", "pytest"} == {re.split("[<>=]", requirement)[0] for requirement in extra}
 
 
 def test_the_pages_have_programs() -> None:

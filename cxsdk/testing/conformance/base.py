@@ -1,4 +1,4 @@
-"""What all conformance tests share: a plugin that is open, the stand-in of its provider, and words for what is wrong."""
+"""What all conformance tests share: an open plugin, the stand-in of its provider, words for what is wrong."""
 
 from __future__ import annotations
 
@@ -121,13 +121,13 @@ class Conformance:
     """
 
     #: The class of the provider's stand-in. A new object of it is ``self.provider`` in each test.
-    stand_in: ClassVar[Callable[[], StandIn] | None] = None
+    stand_in: ClassVar[type[StandIn] | None] = None
 
     #: The outward methods that are tested, each by itself.
     methods: ClassVar[Sequence[str]] = ()
 
     #: The stand-in of the present test.
-    provider: StandIn
+    provider: Any
 
     def plugin(self) -> Any:
         """A new plugin object, with sample settings and secrets; it is not open yet."""
@@ -145,13 +145,14 @@ class Conformance:
 
     def fill(self, rig: Rig) -> None:
         """Lets something happen at the provider, for sources to read."""
+        rig.provider.happen()
 
     # -- what tests use
 
     @contextmanager
     def running(self, now: datetime = NOW) -> Iterator[Rig]:
         """The plugin, opened on a new stand-in."""
-        self.provider = (self.stand_in or StandIn)()
+        self.provider = self._new_stand_in()
         self.provider.start()
         try:
             with self.another(ManualClock(now)) as rig:
@@ -172,16 +173,19 @@ class Conformance:
             plugin.close()
             context.close()
 
-    def made(self) -> Any:
+    def _new_stand_in(self) -> StandIn:
+        return (type(self).stand_in or StandIn)()
+
+    def made(self) -> Plugin:
         """What the author's factory makes."""
         plugin = self.plugin()
         if not isinstance(plugin, Plugin):
             self.fail(f"plugin() must return a plugin, and returned {type(plugin).__name__}.")
         return plugin
 
-    def bare(self) -> Any:
+    def bare(self) -> Plugin:
         """A plugin object that nobody opens, to ask what it declares."""
-        self.provider = (self.stand_in or StandIn)()
+        self.provider = self._new_stand_in()
         self.provider.start()
         try:
             return self.made()
@@ -210,6 +214,21 @@ class Conformance:
         except CannotPlay as cannot:
             self.skip(f"The stand-in {type(self.provider).__name__} does not play this: {cannot}.")
 
+    def promised(self, act: Callable[..., Any], *args: Any) -> Any:
+        """Lets the stand-in act; fails where it cannot, although the plugin declares that it can."""
+        try:
+            return act(*args)
+        except CannotPlay as cannot:
+            who, what = type(self.provider).__name__, getattr(act, "__name__", "it")
+            self.fail(f"The stand-in cannot {cannot}, which the plugin handles: write {what}() in {who}.")
+
+    def asked(self, what: str, act: Callable[[], Iterable[Any]]) -> list[Any]:
+        """All that a method gives; fails where it raises."""
+        try:
+            return list(act())
+        except Exception as error:  # noqa: BLE001 - which error it is, tells what is wrong
+            self.fail(f"{what} failed, although the provider did well: {type(error).__name__}: {error}")
+
     def demand(self, fulfilled: object, wrong: str, *evidence: object) -> None:
         """Fails unless fulfilled, with one sentence of what is wrong and what to do, and what was seen."""
         if not fulfilled:
@@ -217,7 +236,7 @@ class Conformance:
 
     def fail(self, wrong: str, *evidence: object) -> NoReturn:
         """Fails the test; whatever it shows is redacted."""
-        lines = [wrong, *(f"  {line.told()}" if isinstance(line, Rig) else f"  {line}" for line in evidence)]
+        lines = [wrong, *(line.told() if isinstance(line, Rig) else f"  {line}" for line in evidence)]
         told = redact("\n".join(line for line in lines if line.strip())[:6000])
         raise pytest.fail.Exception(told, pytrace=False) from None
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
+from cxsdk.domain.outward import Outcome, Receipt
 from cxsdk.errors import AuthenticationError, OutcomeUnknown, RateLimited, Transient
 from cxsdk.testing.conformance.base import Attempt, Rig, kind
 from cxsdk.testing.conformance.outward import OutwardConformance
@@ -30,13 +31,14 @@ class FaultConformance(OutwardConformance):
         for answer in self._limits(method):
             for rig, attempt, further in self._broken(method, Fault.LIMIT, answer):
                 shape = f"{answer.status} {answer.content[:80].decode(errors='replace')}".strip()
+                limit = attempt.error if isinstance(attempt.error, RateLimited) else None
                 self.demand(
-                    isinstance(attempt.error, RateLimited),
+                    limit,
                     f"A limit ({shape}) is not RateLimited for {method}: override classify(response) and return "
                     "RateLimited(text, retry_after=seconds) for it; let the error out.",
                     attempt, rig,
                 )  # fmt: skip
-                wait = attempt.error.retry_after
+                wait = limit.retry_after if limit else None
                 self.demand(
                     answer.wait is None or (wait is not None and abs(wait - answer.wait) <= 2),
                     f"A limit ({shape}) says to wait {answer.wait} s, and the error's retry_after is {wait}.",
@@ -72,7 +74,7 @@ class FaultConformance(OutwardConformance):
     def _tried_again(self, method: str, fault: Fault) -> None:
         for rig, attempt, _ in self._broken(method, fault):
             self.demand(
-                isinstance(attempt.error, Transient | OutcomeUnknown) or attempt.is_unknown or self._is_put_off(attempt),
+                self._is_put_off(attempt),
                 f"{method} says this of a provider that is {fault.value}: let Transient and OutcomeUnknown out; only "
                 "what is wrong with the record itself is Rejected.",
                 attempt, rig,
@@ -107,7 +109,7 @@ class FaultConformance(OutwardConformance):
         return [*PLAIN_LIMITS, *stand_in.limits] if isinstance(stand_in, HttpStandIn) else [Answer(429, wait=30)]
 
     def _broken(self, method: str, fault: Fault, answer: Answer | None = None) -> Iterator[tuple[Rig, Attempt, int]]:
-        """For each request of a call: the call that meets the fault there, and the requests that it made from there on."""
+        """For each request of a call: the call that meets the fault there, and how many requests it made from there."""
         for after in range(self._requests_of(method)):
             with self.running() as rig:
                 values = self.values(rig, method, 1)
@@ -125,7 +127,8 @@ class FaultConformance(OutwardConformance):
             return max(rig.requests_made() - before, 1)
 
     def _is_put_off(self, attempt: Attempt) -> bool:
-        from cxsdk.domain.outward import Outcome, Receipt
-
-        first = attempt.receipts[0] if attempt.receipts else None
-        return isinstance(first, Receipt) and first.outcome is Outcome.DEFERRED
+        """Whether the first value is to be tried again, or looked up."""
+        if attempt.receipts:
+            first = attempt.receipts[0]
+            return isinstance(first, Receipt) and first.outcome in (Outcome.UNKNOWN, Outcome.DEFERRED)
+        return isinstance(attempt.error, Transient | OutcomeUnknown)

@@ -10,7 +10,7 @@ from cxsdk.errors import CxsdkError, Rejected, Unsupported
 from cxsdk.testing.conformance.base import Attempt, Conformance, Rig, kind, words
 from cxsdk.testing.conformance.values import RECIPIENTS, TEXT, person, sample, samples, word
 
-#: Letters that a careless encoding loses: Cyrillic, an emoji outside of the first plane, right to left, a combining one.
+#: Letters that a careless encoding loses: Cyrillic, an emoji beyond 16 bits, right to left, a combining one.
 FOREIGN = "Привіт, їжаче 🦔 שלום e\u0301"
 #: How many values are given to a plugin that takes any number.
 MOST = 1000
@@ -99,7 +99,8 @@ class OutwardConformance(Conformance):
                 there = len(rig.holding(word(number)))
                 self.demand(
                     there == 1 and outcomes[number - 1] == "done",
-                    f"Beside a bad record, value {number} of {method} is {outcomes[number - 1]} and there {there} times: "
+                    f"Beside a bad record, value {number} of {method} is {outcomes[number - 1]} and there {there} "
+                    "times: "
                     "a refusal must speak of its own record alone; yield the receipts of the others.",
                     rig,
                 )
@@ -138,8 +139,8 @@ class OutwardConformance(Conformance):
         there = rig.holding(word(1))
         self.demand(
             len(there) == 1,
-            f'The same {type(value).__name__} sent again is there {len(there)} times, but duplicates is "upsert": write '
-            'its key into the field by which the provider keeps it single, or declare "lookup" or "none".',
+            f'The same {type(value).__name__} sent again is there {len(there)} times, but duplicates is "upsert": '
+            'write its key into the field by which the provider keeps it single, or declare "lookup" or "none".',
             again, rig,
         )  # fmt: skip
         self.demand(
@@ -150,12 +151,14 @@ class OutwardConformance(Conformance):
 
     def _looked_up(self, rig: Rig, method: str, value: Any) -> None:
         rig.clock.advance(rig.plugin.lookup_lag)
-        found = list(rig.plugin.find_written(["never-written", value.key]))
+        found = self.asked("find_written", lambda: rig.plugin.find_written(["never-written", value.key]))
         [(id, _)] = rig.holding(word(1))
         self.demand(
             found == [None, id],
-            f"find_written was asked for a key that was never written and for that of a written {type(value).__name__}, "
-            f"and gave {found} in place of [None, {id!r}]: look the key up where {method} writes it, in the order asked.",
+            "find_written was asked for a key that was never written and for that of a written "
+            f"{type(value).__name__}, "
+            f"and gave {found} in place of [None, {id!r}]: look the key up where {method} writes it, in the order "
+            "asked.",
             rig,
         )
 
@@ -236,7 +239,8 @@ class OutwardConformance(Conformance):
     def _went_well(self, rig: Rig, method: str, attempt: Attempt) -> None:
         self.demand(
             attempt.error is None,
-            f"{method} failed with {type(attempt.error).__name__}, although the provider took everything: see the error.",
+            f"{method} failed with {type(attempt.error).__name__}, although the provider took everything: see the "
+            "error.",
             attempt, rig,
         )  # fmt: skip
 

@@ -24,6 +24,10 @@ POISON = (
 )  # fmt: skip
 
 
+#: What may stand where a payload has something else.
+STRANGE: tuple[Any, ...] = ("", None, [], {}, -1, 1e300, True)
+
+
 class ParsingConformance(Conformance):
     """The tests of ``parse``, on recorded payloads and on what the stand-in's sources bring."""
 
@@ -34,7 +38,7 @@ class ParsingConformance(Conformance):
     def test_recorded_payloads_become_facts(self) -> None:
         """Each payload is understood; the facts have keys of their own, and moments in UTC."""
         with self.parsing() as (rig, records):
-            found = [self._understood(rig, raw) for raw in records]
+            found = [self.understood(rig, raw) for raw in records]
             self.demand(any(found), "No recorded payload brings a single fact: record some that tell of customers.")
             for fact in [fact for facts in found for fact in facts]:
                 self.demand(isinstance(fact, get_args(Fact)), f"parse gave {type(fact).__name__}, which is no fact.")
@@ -51,13 +55,14 @@ class ParsingConformance(Conformance):
             for raw in records:
                 before, made = raw.model_dump_json(), rig.requests_made()
                 with _no_network() as calls:
-                    first, again = self._understood(rig, raw), self._understood(restarted, raw)
+                    first, again = self.understood(rig, raw), self.understood(restarted, raw)
                 self.demand(
                     not calls and rig.requests_made() == made,
                     "parse asked the network: put what it needs into the record; a replay has no provider.", rig,
                 )  # fmt: skip
                 self.demand(
-                    first == again, "The same record gave other facts the second time: take keys and times from the record.",
+                    first == again,
+                    "The same record gave other facts the second time: take keys and times from the record.",
                     first, again,
                 )  # fmt: skip
                 self.demand(raw.model_dump_json() == before, "parse changed the record that it was given.")
@@ -83,7 +88,7 @@ class ParsingConformance(Conformance):
             if not documents:
                 self.skip("No payload is JSON or a form.")
             for document in documents:
-                facts = self._understood(rig, document.raw)
+                facts = self.understood(rig, document.raw)
                 for way in document.objects():
                     more = document.with_field(way, "added_lately", "x")
                     self.demand(
@@ -103,11 +108,12 @@ class ParsingConformance(Conformance):
             if not moments:
                 self.skip("No payload holds a moment with its zone.")
             for document, way, moment in moments:
-                here = self._understood(rig, document.raw)
-                there = self._understood(rig, document.with_value(way, elsewhere(moment)))
+                here = self.understood(rig, document.raw)
+                there = self.understood(rig, document.with_value(way, elsewhere(moment)))
                 self.demand(
                     here == there,
-                    f"{_name(way)} written at +05:30 gives other facts: read the offset, never cut it off.", here, there,
+                    f"{_name(way)} written at +05:30 gives other facts: read the offset, never cut it "
+                    "off.", here, there,
                 )  # fmt: skip
 
     @kind("letters of all languages come in")
@@ -119,10 +125,11 @@ class ParsingConformance(Conformance):
             if not texts:
                 self.skip("No text of a payload is found in a fact.")
             for document, way, _ in texts:
-                facts = self._understood(rig, document.with_value(way, FOREIGN))
+                facts = self.understood(rig, document.with_value(way, FOREIGN))
                 self.demand(
                     any(FOREIGN in words(fact) for fact in facts),
-                    f"{_name(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they are.", facts,
+                    f"{_name(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they "
+                    "are.", facts,
                 )  # fmt: skip
                 for size in (0, 70_000):
                     self._parsed(rig, document.with_value(way, "x" * size), f"{_name(way)} with {size} letters")
@@ -157,7 +164,8 @@ class ParsingConformance(Conformance):
         """What a source brings after the cursor; SourceConformance looks at how."""
         raise NotImplementedError
 
-    def _understood(self, rig: Rig, raw: Raw) -> list[Fact]:
+    def understood(self, rig: Rig, raw: Raw) -> list[Fact]:
+        """The facts of a record that the provider really sent."""
         try:
             return list(rig.plugin.parse(raw))
         except Exception as error:  # noqa: BLE001 - which error it is, is what is tested
@@ -168,7 +176,8 @@ class ParsingConformance(Conformance):
             return list(rig.plugin.parse(raw))
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(
-                f"parse raises {type(error).__name__} because {what}: keep what is known of the rest, or give nothing for "
+                f"parse raises {type(error).__name__} because {what}: keep what is known of the rest, or give "
+                "nothing for "
                 f"events that do not concern you. {error}", raw.body[:300],
             )  # fmt: skip
 
@@ -189,7 +198,7 @@ class ParsingConformance(Conformance):
 
     def _is_text(self, rig: Rig, document: Document, way: Any, said: str) -> bool:
         """Whether people wrote it: it stands in a fact's words, and may be anything."""
-        if len(said) < 2 or not any(said in _free_text(fact) for fact in self._understood(rig, document.raw)):
+        if len(said) < 2 or not any(said in _free_text(fact) for fact in self.understood(rig, document.raw)):
             return False
         try:
             changed = list(rig.plugin.parse(document.with_value(way, said + " Ann")))
@@ -211,7 +220,7 @@ def _damaged(raw: Raw) -> Iterator[tuple[str, Raw]]:
         return
     for way, _ in document.leaves():
         yield f"a payload without {_name(way)}", document.without(way)
-        for strange in ("",) if document.is_form else (None, [], {}, -1, 1e300, True, ""):
+        for strange in STRANGE[:1] if document.is_form else STRANGE:
             yield f"{_name(way)} being {strange!r}", document.with_value(way, strange)
 
 
@@ -234,10 +243,13 @@ def _moments(value: Any) -> Iterator[datetime]:
 def _no_network() -> Iterator[list[str]]:
     calls: list[str] = []
 
-    def refuse(*args: Any, **options: Any) -> Any:
+    def refuse(*args: Any, **_: Any) -> Any:
         calls.append(repr(args[:1]))
         raise OSError("parse must not ask the network")
 
-    with mock.patch.object(socket, "create_connection", refuse), mock.patch.object(socket.socket, "connect", refuse):
-        with mock.patch.object(socket, "getaddrinfo", refuse):
-            yield calls
+    with (
+        mock.patch.object(socket, "create_connection", refuse),
+        mock.patch.object(socket, "getaddrinfo", refuse),
+        mock.patch.object(socket.socket, "connect", refuse),
+    ):
+        yield calls

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import re
 import threading
 import traceback
@@ -16,8 +15,8 @@ from typing import Any
 from cxsdk.capabilities import Channel, Inbound
 from cxsdk.capabilities.crm import CRM
 from cxsdk.errors import ConfigurationError, Unsupported
-from cxsdk.observe.logs import _formatter
-from cxsdk.observe.redaction import _secrets
+from cxsdk.observe.logs import formatter
+from cxsdk.observe.redaction import secrets_in
 from cxsdk.testing.conformance.base import Conformance, Rig, kind, stray_threads
 from cxsdk.testing.stand_in import Answer, CannotPlay, Fault
 
@@ -71,7 +70,7 @@ class PluginConformance(Conformance):
             self.demand(
                 not is_plain, f"The setting {name} is a plain string: give it the type Secret.", field.annotation
             )
-        secrets = [value for secret in _secrets(plugin) if len(value := secret.reveal()) >= 4]
+        secrets = [value for secret in secrets_in(plugin) if len(value := secret.reveal()) >= 4]
         if not secrets:
             self.skip("The plugin has no secrets.")
         for where, text in self._whatever_is_shown(secrets):
@@ -101,9 +100,7 @@ class PluginConformance(Conformance):
         if isinstance(plugin, Channel) and plugin.supports("send"):
             self.demand(plugin.reaches, "send is there, but reaches is None: say which kind of identity it reaches.")
         if isinstance(plugin, Inbound):
-            is_heard = (
-                type(plugin).verify is not Inbound.verify or plugin.supports("sources") or not isinstance(plugin, CRM)
-            )
+            is_heard = not isinstance(plugin, CRM) or plugin.supports("sources") or plugin.supports("verify")
             self.demand(is_heard, "The CRM is Inbound, but has neither verify nor sources: nothing ever reaches parse.")
 
     def _is_real(self, rig: Rig, method: str, call: Callable[[Any], Any]) -> None:
@@ -111,7 +108,8 @@ class PluginConformance(Conformance):
             call(rig.plugin)
         except (NotImplementedError, Unsupported) as error:
             self.fail(
-                f"{method} is overridden and raises {type(error).__name__}: leave the method out, so that the core knows "
+                f"{method} is overridden and raises {type(error).__name__}: leave the method out, so that the "
+                "core knows "
                 "that the plugin does not have it."
             )
         except Exception:  # noqa: BLE001, S110 - what else it does is another test's business
@@ -143,7 +141,7 @@ def _captured() -> Iterator[io.StringIO]:
     """What is logged, the way cxsdk writes it, and what is printed."""
     shown, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(shown), root.level
-    handler.setFormatter(_formatter(as_json=True))
+    handler.setFormatter(formatter(as_json=True))
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
@@ -159,6 +157,6 @@ def _open_files() -> set[str]:
     found: set[str] = set()
     for descriptor in Path("/proc/self/fd").glob("*"):
         with suppress(OSError):
-            place = os.readlink(descriptor)
+            place = str(descriptor.readlink())
             found |= {place} if place.startswith("socket:") or Path(place).is_file() else set()
     return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from cxsdk.capabilities import Inbound
 from cxsdk.domain.raw import Page
@@ -32,7 +33,9 @@ class SourceConformance(ParsingConformance):
                 )  # fmt: skip
                 ids = [raw.id for page in pages for raw in page.items]
                 self.demand(
-                    ids, f"The source {name} brings nothing: let the stand-in hold a few records that it reads.", rig
+                    ids,
+                    f"The source {name} brings nothing: let happen() of the stand-in make records that it reads.",
+                    rig,
                 )
                 self._moves(name, pages)
                 self._brings_nothing_again(rig, name, pages, ids)
@@ -53,26 +56,22 @@ class SourceConformance(ParsingConformance):
             again = [raw.id for page in self.pages(restarted, name, pages[-1].cursor) for raw in page.items]
         self.demand(
             not set(ids) & set(again),
-            f"Read from its last cursor, {name} brings {sorted(set(ids) & set(again))[:3]} again: ask for what is after it.",
+            f"Read from its last cursor, {name} brings {sorted(set(ids) & set(again))[:3]} again: ask for what is "
+            "after it.",
         )
         self.demand(not again, f"Read from its last cursor, {name} brings {again[:3]}, and nothing has happened since.")
 
-    def reading(self) -> Any:
+    @contextmanager
+    def reading(self) -> Iterator[tuple[Rig, list[str]]]:
         """The plugin, and the names of its sources; skips where it has none."""
-        from contextlib import contextmanager
-
-        @contextmanager
-        def open_it() -> Any:
-            if not (isinstance(plugin := self.bare(), Inbound) and type(plugin).supports("sources")):
-                self.skip("The plugin has no sources.")
-            with self.running() as rig:
-                names = list(rig.plugin.sources())
-                if not names:
-                    self.skip("With these settings the plugin has no source.")
-                self.fill(rig)
-                yield rig, names
-
-        return open_it()
+        if not (isinstance(plugin := self.bare(), Inbound) and plugin.supports("sources")):
+            self.skip("The plugin has no sources.")
+        with self.running() as rig:
+            names = list(rig.plugin.sources())
+            if not names:
+                self.skip("With these settings the plugin has no source.")
+            self.fill(rig)
+            yield rig, names
 
     def pages(self, rig: Rig, source: str, cursor: str | None) -> list[Page]:
         """All pages after the cursor; a stream is told to stop after a moment, or when it waits."""

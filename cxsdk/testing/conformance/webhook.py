@@ -48,7 +48,8 @@ class WebhookConformance(SourceConformance):
                     if isinstance(error, SignatureError) and error.code == "webhook_off":
                         self.skip("With these settings the plugin has no webhook.")
                     self.fail(
-                        f"What sign() signed with `key` raises {type(error).__name__}: plugin() must have the same key, and "
+                        f"What sign() signed with `key` raises {type(error).__name__}: plugin() must have the "
+                        "same key, and "
                         f"verify must look at the raw body. {error}"
                     )  # fmt: skip
 
@@ -98,7 +99,8 @@ class WebhookConformance(SourceConformance):
                 )
                 self.demand(
                     keys.setdefault(key, raw.body) == raw.body,
-                    f"Two different events have the key {key!r}, so that the second is lost: name the event, not its subject.",
+                    f"Two different events have the key {key!r}, so that the second is lost: name the event, not "
+                    "its subject.",
                 )
                 first = self._keys(rig, raw, key, NOW)
                 second = self._keys(restarted, raw, key, NOW + timedelta(minutes=3))

@@ -13,14 +13,14 @@ from cxsdk_telegram import Telegram
 USER = {"id": 100001, "is_bot": False, "first_name": "Sample", "last_name": "Customer", "language_code": "uk"}
 CHAT = {"id": 100001, "type": "private", "first_name": "Sample"}
 MESSAGE = {"message_id": 7, "from": USER, "chat": CHAT, "date": 1767614400}
+CARD = {"phone_number": "12125550123", "user_id": 100001, "first_name": "Sample"}
+BLOCKED = {"old_chat_member": {"status": "member"}, "new_chat_member": {"status": "kicked"}}
 UPDATES = (
     {"update_id": 1, "message": {**MESSAGE, "text": "Where is my order?"}},
     {"update_id": 2, "edited_message": {**MESSAGE, "edit_date": 1767614460, "text": "Where is my parcel?"}},
-    {"update_id": 3, "message": {**MESSAGE, "message_id": 8, "contact": {"phone_number": "12125550123", "user_id": 100001,
-                                                                        "first_name": "Sample"}}},
-    {"update_id": 4, "my_chat_member": {"chat": CHAT, "from": USER, "date": 1767614400,
-                                        "old_chat_member": {"status": "member"}, "new_chat_member": {"status": "kicked"}}},
-)  # fmt: skip
+    {"update_id": 3, "message": {**MESSAGE, "message_id": 8, "contact": CARD}},
+    {"update_id": 4, "my_chat_member": {"chat": CHAT, "from": USER, "date": 1767614400, **BLOCKED}},
+)
 
 
 def failure(code: int, description: str, **more: Any) -> Answer:
