@@ -29,15 +29,15 @@ class Position:
         except (ValueError, KeyError, TypeError):
             return cls(now)
 
-    def after(self, facts: Iterable[Fact], now: datetime) -> Position:
-        """Where we are once these facts are known."""
+    def after(self, facts: Iterable[Fact], at: datetime) -> Position:
+        """Where we are once these facts are known, the last of them told ``at``."""
         calls = set(self.calls)
         for fact in facts:
             if isinstance(fact, InteractionFact) and fact.state in _GOES_ON:
                 calls.add(fact.interaction)
             elif isinstance(fact, InteractionFact) and fact.state is not None:
                 calls.discard(fact.interaction)
-        return Position(now, frozenset(calls))
+        return Position(at, frozenset(calls))
 
     def cursor(self) -> str:
         """Its stored form."""

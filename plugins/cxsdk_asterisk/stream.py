@@ -28,8 +28,8 @@ _KEPT = frozenset(READERS) | {"cdr"}
 class Stream:
     """One manager's events.
 
-    A session outlives a reading that our own database broke off, and so does what was not stored: Asterisk tells nothing
-    twice.
+    A session outlives a reading that our own database broke off, and so does what was not stored: Asterisk tells
+    nothing twice.
     """
 
     def __init__(self, server: Server, parse: Callable[[Raw], Iterable[Fact]], context: Context) -> None:
@@ -50,7 +50,8 @@ class Stream:
         while True:
             now = self._clock.now()
             if self._unsaved or (position.calls and now - position.at >= _SEEN_EVERY):
-                position = position.after(self._facts(self._unsaved), now)
+                at = self._unsaved[-1].received_at if self._unsaved else None
+                position = position.after(self._facts(self._unsaved), at or now)
                 yield Page(items=self._unsaved, cursor=position.cursor())
             self._unsaved = ()
             if self._session is None:
