@@ -6,10 +6,12 @@ READY = .venv/ready
 DURATION ?= 60
 SEED ?= 1
 SOAK = $(BIN)/python -m tests.soak --duration $(DURATION) --seed $(SEED) $(ARGS)
-PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile
+PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Processes that tests start would compile everything anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = $(READY)
-.PHONY: demo test crash soak bench lint format imports types unit rest clean
+.PHONY: demo test crash soak bench lint format imports types types-ours types-samples unit pytest clean
 
 # Replays a real shop's purchases, then serves the pages; make demo ARGS="--no-serve --json".
 demo: $(READY)
@@ -43,18 +45,22 @@ format: $(READY)
 imports: $(READY)
 	$(BIN)/lint-imports --no-logo
 
-# The second line sees the sample plugins as an author does who has no settings of ours.
-types: $(READY)
+types: types-ours types-samples
+
+types-ours: $(READY)
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file= --strict --follow-imports silent tests/typing
+
+# The sample plugins as an author sees them, who has no settings of ours.
+types-samples: $(READY)
+	$(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing
 
 # Tests that need nothing.
 unit: $(READY)
 	$(PYTEST) tests/unit
 
-# Tests that need servers, and those of the project itself.
-rest: $(READY)
-	$(BIN)/python -m tests.servers $(PYTEST) tests --ignore tests/unit
+# All tests, with the servers that some of them need.
+pytest: $(READY)
+	$(BIN)/python -m tests.servers $(PYTEST) tests
 
 clean:
 	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
@@ -64,5 +70,6 @@ clean:
 $(READY): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[all]' --group dev
+	$(BIN)/python -m compileall -qq -j 2 .venv/lib || true  # what pip would do on one core
 	touch $@

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from cxsdk.errors import ConfigurationError as ConfigurationError
     from cxsdk.errors import CxsdkError as CxsdkError
     from cxsdk.errors import OutcomeUnknown as OutcomeUnknown
+    from cxsdk.errors import PersonGone as PersonGone
     from cxsdk.errors import RateLimited as RateLimited
     from cxsdk.errors import Rejected as Rejected
     from cxsdk.errors import SignatureError as SignatureError
@@ -94,8 +95,8 @@ _HOMES = {
     "cxsdk.domain.secret": ("Secret",),
     "cxsdk.domain.survey": ("ContactRequest", "Invitation", "Question", "Response", "Scale", "Survey"),
     "cxsdk.errors": (
-        "AuthenticationError", "BadInput", "ConfigurationError", "CxsdkError", "OutcomeUnknown", "RateLimited",
-        "Rejected", "SignatureError", "Transient", "Unsupported",
+        "AuthenticationError", "BadInput", "ConfigurationError", "CxsdkError", "OutcomeUnknown", "PersonGone",
+        "RateLimited", "Rejected", "SignatureError", "Transient", "Unsupported",
     ),
     "cxsdk.hooks": ("hookimpl",),
     "cxsdk.webhooks": ("verify_hmac", "verify_token"),

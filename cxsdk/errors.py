@@ -7,6 +7,7 @@
     ├── StoreUnavailable      the database does not answer: the sender tries again later
     ├── AuthenticationError   the provider does not accept our credentials: an operator must reconnect
     ├── Rejected              the provider refuses this very record: give up on it, go on with the rest
+    │   └── PersonGone        only because the CRM has its person no more: look them up again
     ├── Unsupported           the provider cannot do this: do not ask again
     ├── Transient             it did not happen, try later
     │   └── RateLimited       the account is over a limit: everything for it waits
@@ -153,6 +154,12 @@ class Rejected(ProviderError):
     """The provider refuses this very record and would refuse it again. It is set aside with this reason."""
 
     code = "rejected"
+
+
+class PersonGone(Rejected):
+    """The CRM has the person of this record no more: merged, converted, or deleted. They are looked up again."""
+
+    code = "person_gone"
 
 
 class Unsupported(ProviderError):

@@ -30,9 +30,12 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 BUNDLED = (
     "cxsdk_localcrm:LocalCRM",
+    "cxsdk_espocrm:EspoCRM",
     "cxsdk_email:Email",
     "cxsdk_telegram:Telegram",
     "cxsdk_telephony:Telephony",
+    "cxsdk_twilio:Twilio",
+    "cxsdk_twilio:TwilioVoice",
     "cxsdk_hostedsurvey:HostedSurvey",
 )
 
@@ -44,6 +47,7 @@ OTHERS_WORDS = {
     "setting_missing": "A setting without a default was not given. Give it.",
     "setting_unknown": "There is no such setting. Did you mean the one that the error names?",
     "telegram_update_invalid": "An update has not the shape that Telegram documents. It is kept: report the field.",
+    "twilio_record_invalid": "A callback has not the shape that Twilio documents. It is kept: report the field.",
     "updates_conflict": "Another program or a webhook takes the bot's updates. Stop it, or call `remove_webhook()`.",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from tests import servers
+from tests.places import MEMORY
 from tests.servers.process import Unavailable
 
 if TYPE_CHECKING:
@@ -25,9 +26,21 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("cxsdk", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("cxsdk")
 
+#: What takes half a minute or more, longest first.
+LONGEST = (
+    "tests/crash/",
+    "tests/integration/test_brokers.py",
+    "tests/benchmarks/",
+    "tests/soak/",
+    "tests/browser/",
+    "tests/acceptance/test_outward.py",
+    "tests/integration/test_processes.py",
+    "tests/project/test_docs.py",
+)
 UNIT = Path(__file__).parent / "unit"
 NEEDS = {
     "postgres_url": "integration",
+    "empty_postgres_url": "integration",
     "redis_url": "integration",
     "amqp_url": "integration",
     "mail_server": "integration",
@@ -36,18 +49,27 @@ NEEDS = {
 
 
 def pytest_configure() -> None:
-    """Makes SIGTERM end a run like Ctrl-C: what the tests started is stopped."""
+    """Makes SIGTERM end a run like Ctrl-C: what the tests started is stopped. Temporary files are kept in memory."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if MEMORY:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is marked with what it needs by the fixtures it asks for; a unit test needs nothing."""
+    items.sort(key=_turn)
     for item in items:
         needs = NEEDS.keys() & set(getattr(item, "fixturenames", ()))
         if needs and UNIT in item.path.parents:
             raise pytest.UsageError(f"{item.nodeid} asks for {min(needs)}: move it to tests/integration")
         for fixture in needs:
             item.add_marker(NEEDS[fixture])
+
+
+def _turn(item: pytest.Item) -> int:
+    """The files that take longest begin, lest one worker be at them when the others have nothing left."""
+    return next((turn for turn, begin in enumerate(LONGEST) if item.nodeid.startswith(begin)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")
@@ -78,15 +100,40 @@ def _miss(name: str, reason: str) -> None:
 
 
 @pytest.fixture
-def postgres_url(address_of: _Addresses) -> Iterator[str]:
-    """The URL of a new, empty PostgreSQL database, which is dropped after the test."""
+def postgres_url(address_of: _Addresses, postgres_template: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database with all tables, which is dropped after the test."""
+    with _database(address_of("postgres"), f"TEMPLATE {postgres_template}") as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(address_of: _Addresses) -> Iterator[str]:
+    """The URL of a new PostgreSQL database without any table, which is dropped after the test."""
+    with _database(address_of("postgres")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(address_of: _Addresses) -> Iterator[str]:
+    """The name of a PostgreSQL database that the migrations have made, to be copied."""
+    from cxsdk.domain.clock import SystemClock
+    from cxsdk.store import Store, schema
+
+    with _database(address_of("postgres")) as url:
+        with closing(Store(url, SystemClock())) as store:
+            schema.upgrade(store)
+        yield url.rpartition("/")[2]
+
+
+@contextmanager
+def _database(server: str, made: str = "") -> Iterator[str]:
     from sqlalchemy import NullPool, create_engine, make_url, text
 
-    url = make_url(address_of("postgres"))
+    url = make_url(server)
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     name = f"test_{uuid4().hex[:12]}"
     with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} {made}"))
     yield url.set(database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

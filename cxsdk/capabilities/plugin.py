@@ -33,6 +33,8 @@ class Plugin(Settings, ABC):
     deadline_s: ClassVar[float] = 20.0
     #: How long to wait before a source whose iterator ended is read again; see ``Inbound.sources``.
     poll_every: ClassVar[timedelta] = timedelta(seconds=60)
+    #: The status with which a webhook is answered that was taken, without a body: 200 to 299, as the provider wants.
+    webhook_status: ClassVar[int] = 202
 
     #: The account's name: the key of its rows and the last part of its URLs. Two accounts of one plugin need two.
     name: str = ""

@@ -71,6 +71,8 @@ class Outcome(StrEnum):
     ACCEPTED = "accepted"  #: done
     DUPLICATE = "duplicate"  #: it had been done before, under the same key
     REJECTED = "rejected"  #: refused for good
+    PERSON_GONE = "person_gone"  #: refused because the CRM has its person no more
+    OPTED_OUT = "opted_out"  #: refused because the customer wants none of these
     UNKNOWN = "unknown"  #: perhaps done
     DEFERRED = "deferred"  #: not done, and may be later: a full mailbox, a greylisted address
 
@@ -96,6 +98,16 @@ class Receipt(Value):
     def rejected(cls, reason: str) -> Receipt:
         """The provider refuses this very value; it is set aside with the reason."""
         return cls(outcome=Outcome.REJECTED, reason=reason)
+
+    @classmethod
+    def person_gone(cls, reason: str) -> Receipt:
+        """The CRM has the person of this entry or task no more: they are looked up again, and it is sent once more."""
+        return cls(outcome=Outcome.PERSON_GONE, reason=reason)
+
+    @classmethod
+    def opted_out(cls, reason: str) -> Receipt:
+        """The provider knows that the customer wants none of these: it is kept as their own word, and holds."""
+        return cls(outcome=Outcome.OPTED_OUT, reason=reason)
 
     @classmethod
     def unknown(cls, reason: str) -> Receipt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -236,14 +237,22 @@ def _update_task(runtime: Runtime, tx: Transaction, case: Any, briefed: _Briefed
     told = (briefed.invitation, briefed.survey, briefed.answer)
     own = case.id == stable_id("case", briefed.invitation.id)
     fresh = case_text(runtime, tx, case, told)
-    text = fresh if own else _joined(task.text, briefed.invitation.id, fresh)
+    text = _joined(task.text, "" if own else briefed.invitation.id, fresh)
     tasks.update(runtime, tx, task.id, text=text, title=case_title(runtime, case, told) if own else task.title)
 
 
-def _joined(text: str, mark: str, more: str) -> str:
-    """The task's text with a second answer below it; what came of that answer before is replaced."""
-    line = f"\n\n--- {mark} ---\n"
-    return text.partition(line)[0] + line + more
+#: What stands in a task's text above each answer that joined the case: its invitation's id.
+_JOINED = re.compile(r"\n\n--- ([a-z2-7]{26}) ---\n")
+
+
+def _joined(text: str, mark: str, fresh: str) -> str:
+    """The task's text with one answer's part in place of what it was before; the others, below each other, stay.
+
+    The part of the answer that opened the case has no mark and stands first.
+    """
+    own, *others = _JOINED.split(text)
+    parts = {"": own, **dict(zip(others[::2], others[1::2], strict=True)), mark: fresh}
+    return parts.pop("") + "".join(f"\n\n--- {mark} ---\n{part}" for mark, part in parts.items())
 
 
 def _ask_closing(runtime: Runtime, tx: Transaction, case: Any, at: datetime, _: _Briefed | None) -> None:

@@ -32,6 +32,8 @@ class Desk(ABC):
     linger_s: float = 0.5
     #: Whether something about the customer follows from a receipt; else nobody waits for it who decides about them.
     decides: bool = True
+    #: Whether a value names a person of the CRM, so that it can wait for another one where that one is gone.
+    needs_person: bool = False
     #: Whether a value that may have been sent may be sent again where nobody can tell.
     repeats: bool = True
     #: Whether what is there is changed in place: then a change that may have been made is made again without harm.
@@ -75,6 +77,9 @@ class Desk(ABC):
     @abstractmethod
     def done(self, tx: Transaction, finished: Finished) -> None:
         """What follows from values that are there now, in the transaction that writes them down."""
+
+    def opted_out(self, tx: Transaction, row: Row[Any], reason: str) -> None:
+        """What follows where the provider says that the customer wants none of these."""
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """What follows from a value that is set aside."""

@@ -64,6 +64,7 @@ class EntryDesk(Desk):
     """Logs entries, and updates them or adds a note when more becomes known."""
 
     decides = False
+    needs_person = True
 
     def __init__(self, runtime: Runtime, account: str) -> None:
         super().__init__(runtime, account)

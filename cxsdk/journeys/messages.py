@@ -22,6 +22,7 @@ from cxsdk.journeys.asking import second_thoughts
 from cxsdk.journeys.business import LANE, skip
 from cxsdk.journeys.contacts import fold_interactions
 from cxsdk.journeys.entries import survey_entry
+from cxsdk.journeys.optout import note_wish
 from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.parts import send_whole
 from cxsdk.journeys.people import owe_people
@@ -124,6 +125,13 @@ class MessageDesk(Desk):
         waiting = [Delivery.model_validate(fact) for fact in early.take(tx, self.account, "delivery", subjects)]
         for fact in sorted(waiting, key=lambda fact: (fact.at, fact.key)):
             _deliver(self.runtime, tx, subjects[fact.message_id], fact)
+
+    def opted_out(self, tx: Transaction, row: Row[Any], reason: str) -> None:
+        """It is kept as if they had said it to us."""
+        customer = customers.current(tx, row.customer_id)
+        if customer is not None:
+            now = self.runtime.store.moment(tx)
+            note_wish(self.runtime, tx, customer.id, opted_out=True, at=now, how=f"{self.account}: {reason}")
 
     def given_up(self, tx: Transaction, row: Row[Any], reason: str) -> None:
         """An invitation that could not be sent has failed, with the reason; one that was answered did arrive."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, and_, select, update
 
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
-from cxsdk.errors import PluginBug, Rejected
+from cxsdk.errors import PluginBug, Rejected, Transient
 from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Store, Transaction, customers, decisions, outbox
@@ -34,6 +34,20 @@ def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> s
         # nobody works on
         _owe_again(store, tx, _person_rows(crm, waiting) & outbox_table.c.state.in_([DEAD, DONE, CANCELLED]))
     return waiting
+
+
+def look_up_again(runtime: Runtime, tx: Transaction, customer_id: str, reason: str) -> None:
+    """The CRM has a customer's person no more: what goes to them waits until they are found, or made, again."""
+    customer = customers.current(tx, customer_id)
+    if customer is None:
+        return
+    [customer] = customers.locked(runtime.store, tx, [customer.id]).values()
+    if customer.person_id is not None:
+        text = f"{runtime.crm.name} has {customer.person_id} no more: {reason}"
+        gone = decisions.Verdict(customer.id, "person", customer.id, "identity", "look_up_again", "person_gone", text)
+        decisions.note_all(runtime.store, tx, [gone])
+        customers.unlink(tx, [customer.id])
+    owe_people(runtime.store, tx, runtime.crm.name, [customer.id])
 
 
 def _person_rows(crm: str, ids: Iterable[str]) -> ColumnElement[bool]:
@@ -96,7 +110,10 @@ class PersonDesk(Desk):
 
         Two who have become one since they were owed are one person.
         """
+        began = self.runtime.stopwatch()
         found = self._find(values)
+        if self.runtime.stopwatch() - began > self.deadline_s:  # stopped meanwhile: another worker may have them by now
+            raise Transient(f"{self.account}.find_people took all the time that there was.")
         missing = {_who(person): person for person, id in zip(values, found, strict=True) if id is None}
         created = iter(self.runtime.crm.create_people(list(missing.values())) if missing else ())
         made: dict[object, Receipt] = {}

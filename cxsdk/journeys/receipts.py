@@ -14,6 +14,7 @@ from cxsdk.errors import (
     AuthenticationError,
     CxsdkError,
     OutcomeUnknown,
+    PersonGone,
     RateLimited,
     Rejected,
     StoreUnavailable,
@@ -22,17 +23,20 @@ from cxsdk.errors import (
 )
 from cxsdk.journeys import reasons
 from cxsdk.journeys.desk import Desk
+from cxsdk.journeys.people import look_up_again
 from cxsdk.observe import logger
 from cxsdk.store import LostRace, Transaction, accounts, customers
 from cxsdk.store.among import among
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind
-from cxsdk.store.tables import DEAD, DONE, OWED
+from cxsdk.store.tables import DEAD, DONE, OWED, WAITING
 from cxsdk.store.tables import outbox as table
 from cxsdk.store.work import Claim, reason_of, settle, still_ours
 
 #: Waits between tries that failed on the very row, about 28 hours in all; each is varied by a fifth.
 RETRY_WAITS = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 480, 1020))
+#: How often a person who is gone is looked up again for the same row.
+LOOKUPS = 3
 #: How long credentials that were refused rest before they are tried again.
 AUTHENTICATION_PAUSE = timedelta(minutes=5)
 #: How long an account rests that is over a limit and does not say for how long.
@@ -147,7 +151,8 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
         return _by_receipt(desk, tx, row, answer, now)
     reason = reasons.reason_for(answer)
     if isinstance(answer, Rejected | Unsupported):
-        return refused(desk, tx, row, reason)
+        is_gone = isinstance(answer, PersonGone)
+        return _without_person(desk, tx, row, reason, now) if is_gone else refused(desk, tx, row, reason)
     if isinstance(answer, Transient | AuthenticationError):  # it did not happen: no attempt is burnt
         return {"id": row.id, "marked_at": _older_doubt(desk, row), "next_at": now, "reason": reason}
     if isinstance(answer, OutcomeUnknown):
@@ -159,7 +164,11 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
 def _by_receipt(desk: Desk, tx: Transaction, row: Row[Any], receipt: Receipt, now: datetime) -> dict[str, Any]:
     """The provider has spoken of this very value, so that the try counts."""
     reason = reason_of(receipt.reason)
-    if receipt.outcome is Outcome.REJECTED:
+    if receipt.outcome is Outcome.PERSON_GONE:
+        return _without_person(desk, tx, row, reason, now)
+    if receipt.outcome is Outcome.OPTED_OUT:
+        desk.opted_out(tx, row, reason)
+    if receipt.outcome in (Outcome.REJECTED, Outcome.OPTED_OUT):
         return refused(desk, tx, row, reason)
     tried = _tried(desk, tx, row, reason, now)
     return {"marked_at": _older_doubt(desk, row), **tried} if receipt.outcome is Outcome.DEFERRED else tried
@@ -186,6 +195,16 @@ def _tried(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: datetim
         return {"id": row.id, "state": DEAD, "next_at": now, "reason": reason}
     wait = RETRY_WAITS[row.attempts] * desk.runtime.chance.uniform(0.8, 1.2)
     return {"id": row.id, "attempts": row.attempts + 1, "next_at": now + wait, "reason": reason}
+
+
+def _without_person(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: datetime) -> dict[str, Any]:
+    """The row waits for its person to be looked up again; not for ever, where the CRM finds whom it does not have."""
+    if not desk.needs_person or row.attempts >= LOOKUPS:
+        return refused(desk, tx, row, reason)
+    look_up_again(desk.runtime, tx, row.customer_id, reason)
+    wait = RETRY_WAITS[row.attempts]  # a search may go on finding them for a while
+    change = {"state": WAITING, "attempts": row.attempts + 1, "marked_at": None}
+    return {"id": row.id, **change, "next_at": now + (wait if row.attempts else timedelta(0)), "reason": reason}
 
 
 def refused(desk: Desk, tx: Transaction, row: Row[Any], reason: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ class TaskDesk(Desk):
     """Saves tasks; a change that the CRM told of before its receipt came is folded now."""
 
     linger_s = 0.0  # somebody has promised something
+    needs_person = True
 
     def __init__(self, runtime: Runtime, account: str) -> None:
         super().__init__(runtime, account)

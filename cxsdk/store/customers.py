@@ -361,6 +361,21 @@ def link(tx: Transaction, people: Mapping[str, str]) -> None:
         _release(tx, people)
 
 
+def unlink(tx: Transaction, ids: Iterable[str]) -> None:
+    """The CRM knows these customers no more: what is owed to them waits. Lock them first."""
+    asked = {"ids": sorted(set(ids))}
+    tx.execute(_UNLINK, asked)
+    tx.execute(_HOLD, asked)
+
+
+_UNLINK = update(customers).where(among(customers.c.id, "ids")).values(person_id=None)
+_HOLD = (
+    update(outbox)
+    .where(among(outbox.c.customer_id, "ids"), outbox.c.state == OWED, outbox.c.kind.in_(["entry", "task"]))
+    .values(state=WAITING)
+)
+
+
 def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:
     owes(tx, set(tx.scalars(_RELEASE, {"ids": list(customer_ids)})))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import cache
 
 from alembic import command
 from alembic.config import Config
@@ -37,7 +38,7 @@ def current(store: Store) -> str | None:
 
 def newest() -> str | None:
     """The version that this code wants."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return _scripts().get_current_head()
 
 
 def check(store: Store) -> None:
@@ -46,7 +47,7 @@ def check(store: Store) -> None:
     One that is newer is fine: migrations only add, so that old processes go on while new ones start.
     """
     version = current(store)
-    known = [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    known = [script.revision for script in _scripts().walk_revisions()]
     if version is None or (version in known and version != newest()):
         raise ConfigurationError(
             f"The database has schema {version or 'none'}, this version needs {newest()}.",
@@ -54,6 +55,11 @@ def check(store: Store) -> None:
             cure="Run: cxsdk db upgrade APP",
             code="schema_old",
         )
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Literal
 
 from pydantic import PrivateAttr
@@ -95,6 +96,7 @@ class FakeCRM(CRM):
     batch_size = 10
 
     _ledger: dict[str, Record] = PrivateAttr(default_factory=dict)
+    _numbers: Iterator[int] = PrivateAttr(default_factory=lambda: count(1))
     _keys: dict[str, str] = PrivateAttr(default_factory=dict)
     _script: defaultdict[str, deque[Act]] = PrivateAttr(default_factory=lambda: defaultdict[str, deque[Act]](deque))
     _refused: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -129,6 +131,13 @@ class FakeCRM(CRM):
         """From now on, every call fails before it has stored anything; None: it is well again."""
         with self._lock:
             self._ill = error
+
+    def merge_people(self, lost: str, kept: str) -> None:
+        """A user made two people one: the lost one's ways to be reached are the kept one's from now on."""
+        with self._lock:
+            gone, stays = self._ledger.pop(lost), self._ledger[kept]
+            both = stays.value.identities + gone.value.identities
+            stays.values.append(stays.value.model_copy(update={"identities": both}))
 
     def recover(self) -> None:
         """Forgets the script and all that was refused: from now on it does well."""
@@ -218,10 +227,12 @@ class FakeCRM(CRM):
         with self._lock:
             if says(value) in self._refused:
                 return Receipt.rejected(self._refused[says(value)])
+            if getattr(value, "person_id", None) not in {None, *self._ledger}:
+                return Receipt.person_gone("no such person")
             known = id or (self._keys.get(value.key) if self.duplicates == "upsert" else None)
             record = self._ledger.get(known) if known else None
             if record is None:
-                record = Record(f"{type(value).__name__.lower()}-{len(self._ledger) + 1}", self._now())
+                record = Record(f"{type(value).__name__.lower()}-{next(self._numbers)}", self._now())
                 self._ledger[record.id] = record
                 self._keys[value.key] = record.id
             record.values.append(value)

@@ -28,8 +28,8 @@ BODY_LIMIT = 1_048_576
 #: The longest event id kept as it is, in characters.
 KEY_LIMIT = 200
 
-#: The answer to what is safely stored.
-TAKEN = Response(status_code=202)
+#: The answers to what is safely stored, by the status that the plugin's provider wants.
+_TAKEN = {status: Response(status_code=status) for status in range(200, 300)}
 
 
 class Webhooks:
@@ -81,7 +81,7 @@ async def _store(runtime: Runtime, intake: Intake, account: str, plugin: Inbound
     if outcome is Stored.CONFLICT:
         logger("cxsdk.web").warning("event_conflict", account=account, key=raw.id)
         return problem(409, "Another event has this id", code="event_conflict", detail="The first one is kept.")
-    return TAKEN
+    return _TAKEN[runtime.accounts[account].webhook_status]
 
 
 def _unproven(account: str, error: Exception) -> Response:

@@ -27,11 +27,12 @@ from cxsdk.domain.interaction import InteractionFact
 from cxsdk.store import inbox
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import cases, invitations
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
+from tests.installing import installed
 
 #: A Monday noon in winter.
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -18,14 +16,15 @@ from cxsdk import CX, Channel, Fact, Identity, Inbound, Message, Raw, Receipt
 from cxsdk.domain.clock import ManualClock
 from cxsdk.domain.facts import IdentityClaim, MessageRequest
 from cxsdk.domain.interaction import InteractionFact
-from cxsdk.hooks import Hooks
 from cxsdk.journeys import absorb, outward, receipts
-from cxsdk.store import inbox, schema
+from cxsdk.store import inbox
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import OWED, WAITING, outbox
 from cxsdk.store.work import OWED_TABLES
 from cxsdk.testing.crm import FakeCRM
-from cxsdk.testing.inline import InlineDoorbell, Installation
+from cxsdk.testing.inline import Installation
+from tests.installing import installed
+from tests.places import MEMORY
 
 #: A Monday noon in winter.
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -178,36 +177,14 @@ class Office:
                 return
 
 
-#: In memory where that can be had: what is tried here is not the disk.
-MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-
-
 @contextmanager
 def office_of(crm: FakeCRM, **settings: Any) -> Iterator[Office]:
     """An office with this CRM, between opening and closing."""
     wire = Wire()
-    doorbell = InlineDoorbell()
     with TemporaryDirectory(dir=MEMORY) as folder:
-        database = Path(folder) / "cx.db"
-        database.write_bytes(_empty_database())
-        cx = CX(crm=crm, channels=[wire], database=f"sqlite:///{database}", **settings)
-        with cx.open(lambda _: doorbell, clock=ManualClock(NOON), hooks=_hooks()) as opened:
-            yield Office(Installation(opened, doorbell), crm, wire)
-
-
-@cache
-def _empty_database() -> bytes:
-    """A database with all tables and no rows: made once, and copied for each office."""
-    with TemporaryDirectory(dir=MEMORY) as folder:
-        path = Path(folder) / "cx.db"
-        with closing(CX(crm=FakeCRM(), database=f"sqlite:///{path}").store()) as store:
-            schema.upgrade(store)
-        return path.read_bytes()
-
-
-@cache
-def _hooks() -> Hooks:
-    return Hooks.load()
+        cx = CX(crm=crm, channels=[wire], database=f"sqlite:///{folder}/cx.db", **settings)
+        with installed(cx, clock=ManualClock(NOON)) as installation:
+            yield Office(installation, crm, wire)
 
 
 def people(*names: str) -> tuple[Identity, ...]:

@@ -31,10 +31,11 @@ from cxsdk import CX, Secret
 from cxsdk.domain.clock import ManualClock
 from cxsdk.store import tokens
 from cxsdk.store.tables import cases, decisions, inbox, invitations, responses
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telegram import Telegram
+from tests.installing import installed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ANN = {"phone": "+12125550123", "name": "Ann"}
@@ -526,7 +527,13 @@ def document(busy_shop: Shop) -> Any:
         else:
             await busy_shop.web.app(scope, receive, send)
 
-    return schemathesis.openapi.from_asgi("/openapi.json", started)
+    told = busy_shop.web.get("/openapi.json").json()
+    text = told["components"]["schemas"]["MessageItem"]["properties"]["text"]
+    assert text["pattern"]
+    text["maxLength"] = 100  # of a pattern for 60,000 characters, each example would take half a second
+    found = schemathesis.openapi.from_dict(told)
+    found.app = started
+    return found
 
 
 CONFORMS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

@@ -20,7 +20,7 @@ from cxsdk import CX, Loyalty, Secret
 from cxsdk.domain.clock import ManualClock
 from cxsdk.store import tokens
 from cxsdk.store.tables import customers, inbox, invitations, outbox
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import api, health, public_app
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
@@ -28,6 +28,7 @@ from cxsdk_telegram import Telegram
 from cxsdk_telephony import Telephony
 from tests.acceptance.databases import BOTH
 from tests.acceptance.pbx import SECRET, signed
+from tests.installing import installed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 #: How reasons begin that no sender could do anything about.

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cxsdk.domain.ids import stable_id
+from cxsdk.journeys.cases import _joined
 from cxsdk.store.tables import cases, decisions, invitations, promises, responses, tasks
 from tests.acceptance.conftest import NOON, Company
 
@@ -90,6 +94,19 @@ def test_a_second_unhappy_answer_joins_the_open_case(unhappy: Company) -> None:
     unhappy.answers(q_nps="1", q_comment="worse", nonce="n9", step="full")
     assert unhappy.case().id == first.id
     assert len(unhappy.open_tasks()) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.text("ab \n-", max_size=9)), min_size=1))
+def test_a_task_keeps_the_last_words_of_each_answer_whichever_changes_later(
+    told: list[tuple[int, str]],
+) -> None:
+    marks = ["", *(stable_id("invitation", number) for number in range(3))]
+    text = ""
+    for number, words in told:
+        text = _joined(text, marks[number], f"{words}<{number}>")
+    for number, words in dict(told).items():
+        assert text.count(f"<{number}>") == 1
+        assert f"{words}<{number}>" in text
 
 
 def test_an_automatic_message_is_no_contact(unhappy: Company) -> None:

@@ -25,13 +25,14 @@ from cxsdk.store.tables import cases, customers, identities, invitations, outbox
 from cxsdk.store.tables import inbox as inbox_table
 from cxsdk.testing.botapi import BotAPI, buttons
 from cxsdk.testing.imap import ImapServer
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.testing.smtp import SmtpServer
 from cxsdk_email import Email
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telegram import Telegram
 from tests.acceptance.conftest import NOON
+from tests.installing import installed
 
 LOGIN = {"user": "support@example.com", "password": "sample-password"}
 CUSTOMER = "ann@example.net"

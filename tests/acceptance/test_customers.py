@@ -25,11 +25,11 @@ from cxsdk.store.tables import (
     metadata,
     responses,
 )
-from cxsdk.testing.inline import installed
 from cxsdk.web import public_app
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
 from tests.acceptance.conftest import NOON, Company, Letters
+from tests.installing import installed
 
 ANN = {"kind": "email", "value": "ann@example.com"}
 PHONE = {"kind": "phone", "value": "+12125550123"}

@@ -23,9 +23,10 @@ from cxsdk.journeys import receipts
 from cxsdk.store import inbox, schema
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.tables import metadata
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
+from tests.installing import installed
 
 SHOP = """
 from pathlib import Path
@@ -484,11 +485,7 @@ def test_without_an_app_it_says_what_is_missing(shop: Shop, command: str) -> Non
 
 def test_the_command_runs_as_a_program_of_its_own(troubled: Shop) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    program = [sys.executable, "-c", "from cxsdk.cli import main; main()", "dead"]
-    done = [
-        subprocess.run([*program, *args, str(troubled.file)], env=environment, capture_output=True, check=False)
-        for args in (["list"], ["show", "outbox:99"])
-    ]
-    assert [one.returncode for one in done] == [0, 2]
-    assert b"outbox:2" in done[0].stdout
-    assert done[1].stderr.startswith(b"row_unknown: There is no outbox:99")
+    program = [sys.executable, "-c", "from cxsdk.cli import main; main()", "dead", "show", "outbox:99"]
+    done = subprocess.run([*program, str(troubled.file)], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"row_unknown: There is no outbox:99")

@@ -26,6 +26,7 @@ from cxsdk.demo.report import Report
 from cxsdk.demo.stage import Stage, staged
 from cxsdk.demo.tally import count_contacts, number_of
 from cxsdk.store.tables import metadata
+from tests.children import Child, cxsdk
 
 KEYS = {
     "received", "logged", "doubled", "lost", "surveys_due", "sent", "held", "skipped", "answered", "nps", "nps_low",
@@ -187,10 +188,12 @@ def _last_line(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 def test_a_file_that_is_none_is_told_with_its_line_and_the_cure(tmp_path: Path) -> None:
     file = tmp_path / "bad.txt"
     file.write_text("00004 0001 19970101 2 29.33\nyesterday\n", encoding="utf-8")
-    done = run("--no-serve", "--purchases", str(file))
-    assert done.returncode == 1
-    assert "Line 2 of" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = Child(cxsdk, "demo", "--no-serve", "--purchases", str(file), log=tmp_path / "said")
+    done.wait(60)
+    assert done.code == 1
+    assert "Line 2 of" in done.said()
+    assert "Traceback" not in done.said()
+    done.kill()
 
 
 def test_after_the_replay_the_pages_are_served_until_somebody_ends_it(few: Path) -> None:

@@ -122,7 +122,7 @@ def test_after_an_outage_the_backlog_drains_as_fast_as_the_limit_allows(office_w
     office.introduce("ann")
     office.crm.fall_ill(Transient("down"))
     office.write(*texts(400, "old"))
-    office.later(hours=6)
+    office.later(hours=1)
     office.crm.fall_ill(None)
     office.later(minutes=1)  # the probe
     before = sum(office.crm.counted()[text] for text in texts(400, "old"))

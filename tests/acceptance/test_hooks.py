@@ -32,13 +32,13 @@ from cxsdk.store.tables import (
     outbox,
     promises,
 )  # fmt: skip
-from cxsdk.testing.inline import installed
 from cxsdk.web import public_app
 from cxsdk_email import Email
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
 from tests.acceptance.conftest import NOON, Company, Letters
+from tests.installing import installed
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ANN = {"kind": "email", "value": "ann@example.com"}

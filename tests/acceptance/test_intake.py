@@ -27,10 +27,10 @@ from starlette.testclient import TestClient
 from cxsdk import CX, Raw, Secret
 from cxsdk.domain.clock import ManualClock, SystemClock
 from cxsdk.errors import StoreUnavailable
-from cxsdk.store import Store, engine, schema, tokens
+from cxsdk.store import Store, engine, tokens
 from cxsdk.store.inbox import Arrival, Stored
 from cxsdk.store.tables import DEAD, inbox
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import intake as module
 from cxsdk.web import public_app
 from cxsdk.web.intake import Intake
@@ -39,6 +39,7 @@ from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
 from tests.acceptance.databases import BOTH
 from tests.acceptance.pbx import SECRET, signed
+from tests.installing import installed, migrate
 from tests.integration.processes import Deployment, deployed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -61,8 +62,8 @@ def taking(store: Store) -> Iterator[Intake]:
 
 @contextmanager
 def empty_store(url: str) -> Iterator[Store]:
+    migrate(url)
     with closing(Store(url, SystemClock())) as store:
-        schema.upgrade(store)
         yield store
 
 
@@ -208,7 +209,9 @@ def test_what_is_kept_is_all_of_what_was_taken_and_nothing_of_what_was_refused(
 
 
 @pytest.mark.integration
-def test_processes_that_store_the_same_records_in_other_orders_do_not_lock_each_other_out(postgres_url: str) -> None:
+def test_processes_that_store_the_same_records_in_other_orders_do_not_lock_each_other_out(
+    postgres_url: str,
+) -> None:
     both_ready = threading.Barrier(2)
 
     def put_all(intake: Intake, order: int) -> list[Stored]:
@@ -479,7 +482,7 @@ def test_senders_that_go_away_harm_nobody(office: Office, capsys: pytest.Capture
 def test_nothing_that_was_acknowledged_is_missing_after_the_process_was_killed(tmp_path: Path) -> None:
     database = tmp_path / "cx.db"
     with deployed(tmp_path, f"sqlite:///{database}", "memory://") as deployment:
-        deployment.start("run", "run", "--port", "0", "--private-port", "0")
+        deployment.start("run")
         acknowledged = _load_until(deployment, lambda: _kill_while_nothing_can_be_written(deployment, database))
     with closing(sqlite3.connect(database)) as connection:
         found = {key for (key,) in connection.execute("SELECT event_key FROM inbox")}

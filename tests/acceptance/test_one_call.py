@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 from cxsdk import CX, Secret
 from cxsdk.domain.clock import ManualClock
 from cxsdk.store.tables import inbox
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
+from tests.installing import installed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CALLER = "+12125550123"
@@ -178,3 +179,11 @@ def test_callers_who_withhold_their_number_are_logged_on_a_card_that_says_so(off
     assert len(office.entries()) == 2
     [person] = office.crm.people()
     assert person["name"] == "Unknown caller (pbx)"
+
+
+def test_a_webhook_is_answered_with_the_status_that_its_provider_wants(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Telephony, "webhook_status", 204)
+    assert office.post("ringing") == 204
+    assert len(office.rows()) == 1

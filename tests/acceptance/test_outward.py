@@ -9,21 +9,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from cxsdk import (
     AuthenticationError,
     OutcomeUnknown,
+    PersonGone,
     RateLimited,
     Receipt,
     Rejected,
     Transient,
     Unsupported,
 )
-from cxsdk.domain.outward import LogEntry
+from cxsdk.domain.identity import Person
+from cxsdk.domain.outward import LogEntry, Message
 from cxsdk.journeys import outward, receipts
 from cxsdk.journeys.lanes import work
 from cxsdk.store import accounts
-from cxsdk.store.tables import DEAD, DONE, OWED, UNKNOWN, WAITING
+from cxsdk.store.tables import DEAD, DONE, OWED, UNKNOWN, WAITING, customers, decisions
 from cxsdk.testing.crm import WELL, Act, FakeCRM, cut, failing, fake_crm, limited, lost
 from tests.acceptance.office import CRASHES, Office, office_of
 
@@ -383,6 +386,7 @@ def test_an_outage_of_three_days_makes_no_dead_letters_and_everything_is_logged_
     office_with: MakeOffice, monkeypatch: pytest.MonkeyPatch, error: Exception, duplicates: str
 ) -> None:
     # probes are rarer than in production, so that three days are tried in a second
+    monkeypatch.setattr(accounts, "FIRST_PAUSE", timedelta(seconds=20))
     monkeypatch.setattr(accounts, "LONGEST_PAUSE", timedelta(hours=4))
     monkeypatch.setattr(receipts, "AUTHENTICATION_PAUSE", timedelta(hours=4))
     office = office_with(duplicates)
@@ -759,3 +763,83 @@ def test_times_of_marks_are_comparable(office: Office) -> None:
         office.write("one")
     assert isinstance(office.row("one").marked_at, datetime)
     assert office.row("one").marked_at == office.now
+
+
+# People whom the CRM has no more: merged by a user, converted, or deleted
+
+
+def merge(office: Office, lost: str, kept: str) -> tuple[str, str]:
+    """A user of the CRM makes two of its people one; tells the ids of both."""
+    ids = {record.value.identities[0].value: record.id for record in office.crm.records(Person)}
+    gone, stays = ids[f"{lost}@example.com"], ids[f"{kept}@example.com"]
+    office.crm.merge_people(gone, stays)
+    return gone, stays
+
+
+@EVERY_WAY
+def test_what_goes_to_a_person_who_was_merged_away_reaches_the_one_who_was_kept(
+    office_with: MakeOffice, duplicates: str
+) -> None:
+    office = office_with(duplicates)
+    office.introduce("ann", "bob")
+    _, kept = merge(office, "ann", "bob")
+    office.write("one", "two", who="ann@example.com")
+    office.later(hours=1)
+    there = [(entry.text, entry.person_id) for entry in office.crm.entries()]
+    assert sorted(there)[-2:] == [("one", kept), ("two", kept)]
+    assert office.open_rows() == Counter()
+
+
+def test_a_person_whom_nobody_has_any_more_is_made_again(office: Office) -> None:
+    [ann] = office.crm.records(Person)
+    office.introduce("bob")
+    merge(office, "ann", "bob")
+    [bob] = office.crm.records(Person)
+    office.crm._ledger.pop(bob.id)
+    office.write("one")
+    office.later(hours=1)
+    [made] = office.crm.records(Person)
+    assert made.id not in (ann.id, bob.id)
+    assert office.row("one").state == DONE
+
+
+def test_a_task_of_a_person_who_is_gone_is_saved_for_the_one_who_is_found(office: Office) -> None:
+    office.introduce("bob")
+    _, kept = merge(office, "ann", "bob")
+    office.call("missed", sender={"kind": "email", "value": "ann@example.com"})
+    office.later(hours=1)
+    assert [task.person_id for task in office.crm.tasks()] == [kept]
+
+
+def test_a_crm_that_finds_whom_it_does_not_have_is_not_asked_for_ever(office: Office) -> None:
+    [ann] = office.crm.records(Person)
+    office.crm.script("log", *[failing(PersonGone("no such contact"))] * 20)
+    office.write("one")
+    office.later(hours=3)
+    assert office.row("one").state == DEAD
+    assert "no such contact" in office.row("one").reason
+    assert len(office.crm.asked("log")) <= 2 * (1 + receipts.LOOKUPS) + 1
+    assert [record.id for record in office.crm.records(Person)] == [ann.id]
+
+
+def test_that_a_person_is_looked_up_again_stands_in_the_ledger(office: Office) -> None:
+    office.introduce("bob")
+    gone, _ = merge(office, "ann", "bob")
+    office.write("one")
+    with office.runtime.store.read() as tx:
+        told = [row for row in tx.execute(select(decisions)) if row.reason == "person_gone"]
+    assert [gone in row.text for row in told] == [True]
+
+
+def test_who_the_channel_knows_to_want_no_messages_has_opted_out(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any, messages: list[Message]) -> list[Receipt]:
+        return [Receipt.opted_out("they replied STOP") for _ in messages]
+
+    monkeypatch.setattr(type(office.wire), "send", refuse)
+    office.tell("MessageRequest", customer=[{"kind": "email", "value": "ann@example.com"}], text="We call you.")
+    [ann] = [row for row in office.rows(table=customers) if row.merged_into is None]
+    assert ann.opted_out_at == office.now
+    with office.runtime.store.read() as tx:
+        assert any("they replied STOP" in row.text for row in tx.execute(select(decisions)))

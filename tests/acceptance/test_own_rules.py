@@ -12,11 +12,11 @@ from starlette.testclient import TestClient
 
 from cxsdk import CX, Budgets, ConfigurationError, EventKind, Loyalty, Question, Scale, Survey, SurveyRule
 from cxsdk.domain.clock import ManualClock
-from cxsdk.testing.inline import installed
 from cxsdk.web import public_app
 from cxsdk_hostedsurvey import HostedSurvey
 from cxsdk_localcrm import LocalCRM
 from tests.acceptance.conftest import NOON, Company, Letters
+from tests.installing import installed
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EASE = Survey(

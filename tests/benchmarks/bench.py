@@ -63,7 +63,7 @@ class Bench:
 
     def postgres(self) -> str:
         """The URL of a new PostgreSQL database, which goes with the scene."""
-        server = make_url(self._server("postgres"))
+        server = make_url(self._server("durable postgres"))
         name = f"bench_{uuid4().hex[:12]}"
         self._scene.enter_context(_database(server, name))
         return server.set(database=name).render_as_string(hide_password=False)

@@ -75,13 +75,17 @@ def drop_the_odd(world: World, who: str) -> None:
 
 def message(world: World, who: str, text: str = "hello", channel: str = "line") -> None:
     """An agent writes to somebody."""
+    _expect_message(world, who, text)
+    world.post("MessageRequest", **_request(who, text, channel))
+
+
+def _expect_message(world: World, who: str, text: str) -> None:
     world.expect(f"{who} person", f"{who} message {text}", f"{who} entry {text}")
-    _request(world, who, text, channel)
 
 
-def _request(world: World, who: str, text: str, channel: str) -> None:
+def _request(who: str, text: str, channel: str) -> dict[str, Any]:
     customer = [{"kind": "line", "value": who}]
-    world.post("MessageRequest", key=f"{who}-{text}", customer=customer, text=text, channel=channel)
+    return {"key": f"{who}-{text}", "at": time.time(), "customer": customer, "text": text, "channel": channel}
 
 
 def lost_message(world: World, who: str) -> None:
@@ -91,13 +95,15 @@ def lost_message(world: World, who: str) -> None:
 
 def many_messages(world: World, who: str) -> None:
     """More than the messenger takes at once."""
-    for number in range(4):
-        message(world, f"{who}x{number}", channel="pager")
+    people = [f"{who}x{number}" for number in range(4)]
+    for each in people:
+        _expect_message(world, each, "hello")
+    world.post_together("MessageRequest", *(_request(each, "hello", "pager") for each in people))
 
 
 def doubtful_message(world: World, who: str) -> None:
     """A message over a channel that cannot tell what it has sent: once at the most."""
-    _request(world, who, "careful", "sms")
+    world.post("MessageRequest", **_request(who, "careful", "sms"))
 
 
 def drop_the_doubtful(world: World, who: str) -> None:

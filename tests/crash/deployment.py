@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from cxsdk.observe.crashing import VARIABLE
-from tests.crash.children import Child, cxsdk
+from tests.children import Child, cxsdk
 from tests.servers.process import listens
 
 APP = "tests.crash.app"
@@ -19,8 +19,6 @@ PATIENCE_S = 60.0
 #: Ports that the kernel gives to no outgoing connection: while a process is down, nobody may take its place.
 _PORTS = range(10_000, 32_000)
 _numbers = count(os.getpid() * 100)
-#: What each process says when it is ready.
-_READY = ("Webhooks and surveys:", "Working with", "Ticking.")
 
 
 class NotReached(AssertionError):
@@ -114,8 +112,7 @@ class Deployment:
         self.start(role)
 
     def _is_ready(self, role: str) -> bool:
-        said = self._children[role].said()
-        return any(words in said for words in _READY)
+        return self._children[role].is_ready
 
     def said(self) -> dict[str, str]:
         """What each process that runs has said so far."""

@@ -7,16 +7,18 @@ import hmac
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
+from tests.children import Child, cxsdk
+
+#: Any free ones.
+PORTS = dict.fromkeys(("web", "run"), ("--port", "0", "--private-port", "0"))
 #: How long anything may take to show up before a test gives up, in seconds.
 PATIENCE_S = 60
 
@@ -25,14 +27,26 @@ from cxsdk import CX, Secret
 from cxsdk_localcrm import LocalCRM
 from cxsdk_telephony import Telephony
 
+
+class CRM(LocalCRM):
+    deadline_s = 2.0  # as with the lease: nobody waits long for what a killed worker had in hand
+
+
 cx = CX(
-    crm=LocalCRM(database={crm!r}),
+    crm=CRM(name="localcrm", database={crm!r}),
     channels=[Telephony(name="pbx", secret=Secret("hush"))],
     database={database!r},
     broker={broker!r},
-    lease="5s",  # so that nobody waits long for what a killed worker had in hand
+    lease="3s",
 )
 """
+
+
+class Ended(NamedTuple):
+    """A command that has ended: its exit code, and what it said."""
+
+    code: int | None
+    said: str
 
 
 class Deployment:
@@ -42,50 +56,58 @@ class Deployment:
         self.crm_file = str(folder / "crm.db")
         self.app = folder / "app.py"
         self.app.write_text(APP.format(crm=self.crm_file, database=database, broker=broker))
-        self.processes: dict[str, subprocess.Popen[str]] = {}
+        self.processes: dict[str, Child] = {}
         self.url = ""
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, command: str) -> Ended:
         """Runs a command to its end."""
-        return subprocess.run(self._command(*command), capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        child = self._child(command, command)
+        child.wait(PATIENCE_S)
+        ended = Ended(child.code, child.said())
+        child.kill()
+        return ended
 
-    def start(self, name: str, *command: str) -> subprocess.Popen[str]:
-        """Starts a process that stays; web's address is read from what it says."""
-        log = (self.app.parent / f"{name}.log").open("w")
-        process = subprocess.Popen(self._command(*command), stdout=subprocess.PIPE, stderr=log, text=True)
-        log.close()
-        self.processes[name] = process
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        assert said, (self.app.parent / f"{name}.log").read_text()
-        if address := re.search(r"http://[0-9.:]+", said):
+    def start(self, name: str, command: str = "") -> None:
+        """Starts a process that stays; the web's address is read from what it says."""
+        command = command or name
+        child = self.processes[name] = self._child(name, command, *PORTS.get(command, ()))
+        eventually(lambda: child.is_ready or child.code is not None)
+        assert child.code is None, child.said()
+        if address := re.search(r"http://[0-9.:]+", child.said()):
             self.url = address.group()
-        return process
 
     def start_all(self) -> None:
         """One of each."""
-        self.start("web", "web", "--port", "0", "--private-port", "0")
-        self.start("worker", "worker")
-        self.start("clock", "clock")
+        for command in ("web", "worker", "clock"):
+            self.start(command)
 
-    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Ends a process of ours by a signal and returns its exit code."""
-        process = self.processes.pop(name)
-        process.send_signal(number)
-        code = process.wait(timeout=PATIENCE_S)
-        assert process.stdout is not None
-        process.stdout.close()
-        return code
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int | None:
+        """Ends a process by a signal and returns its exit code."""
+        return self.kill_all([name], number)[name]
+
+    def kill_all(self, names: Iterable[str], number: int = signal.SIGKILL) -> dict[str, int | None]:
+        """Ends these processes together, and returns their exit codes."""
+        children = {name: self.processes.pop(name) for name in names}
+        for child in children.values():
+            child.tell(number)
+        for child in children.values():
+            child.wait(PATIENCE_S)
+        codes = {name: child.code for name, child in children.items()}
+        for child in children.values():
+            child.kill()
+        return codes
+
+    def log(self, name: str) -> str:
+        """What a process has said so far."""
+        return self.processes[name].said()
 
     def post(self, type: str, call: str, **more: Any) -> int:
         """Posts an event of a call as a PBX would."""
         body, headers = signed_call(type, call, b"hush", **more)
         return requests.post(f"{self.url}/webhooks/pbx", data=body, headers=headers, timeout=30).status_code
 
-    def _command(self, *command: str) -> list[str]:
-        name, *rest = command
-        place = ["upgrade", str(self.app), *rest[1:]] if name == "db" else [str(self.app), *rest]
-        return [str(Path(sys.executable).parent / "cxsdk"), name, *place]
+    def _child(self, name: str, command: str, *options: str) -> Child:
+        return Child(cxsdk, command, str(self.app), *options, log=self.app.parent / f"{name}.log")
 
 
 def signed_call(type: str, call: str, secret: bytes, **more: Any) -> tuple[bytes, dict[str, str]]:
@@ -102,7 +124,7 @@ def deployed(folder: Path, database: str, broker: str) -> Iterator[Deployment]:
     """A deployment whose processes are all ended at the end."""
     deployment = Deployment(folder, database, broker)
     with ExitStack() as stack:
-        stack.callback(lambda: [deployment.kill(name, signal.SIGTERM) for name in list(deployment.processes)])
+        stack.callback(lambda: deployment.kill_all(list(deployment.processes), signal.SIGTERM))
         yield deployment
 
 
@@ -113,5 +135,5 @@ def eventually(look: Any, *, within: float = PATIENCE_S) -> Any:
         found = look()
         if found:
             return found
-        time.sleep(0.1)
+        time.sleep(0.05)
     raise AssertionError(f"Nothing came within {within} s.")

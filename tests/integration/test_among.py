@@ -20,7 +20,6 @@ KEYS = ["plain", "O'Brien", 'a "quote"', "Київ 🙂", "50% off?", "back\\sla
 @pytest.fixture(params=BOTH)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     with closing(Store(request.param(request), SystemClock())) as store:
-        metadata.create_all(store.engine)
         with store.write() as tx:
             moment = store.moment(tx)
             rows = [{"lane": "due:call", "key": key, "next_at": moment, "state": "owed"} for key in KEYS]

@@ -40,7 +40,6 @@ def cable(road: tuple[Cable, str]) -> Cable:
 @pytest.fixture
 def deployment(road: tuple[Cable, str], tmp_path: Path, postgres_url: str) -> Iterator[Deployment]:
     with deployed(tmp_path, postgres_url, road[1]) as deployment:
-        assert deployment.run("db", "upgrade").returncode == 0
         yield deployment
         road[0].mend()  # so that all end well
 
@@ -48,10 +47,6 @@ def deployment(road: tuple[Cable, str], tmp_path: Path, postgres_url: str) -> It
 def logged(deployment: Deployment) -> list[str]:
     with closing(LocalCRM(database=deployment.crm_file)) as crm:
         return [str(entry["key"]) for entry in crm.entries()]
-
-
-def log_of(deployment: Deployment, name: str) -> str:
-    return (deployment.app.parent / f"{name}.log").read_text()
 
 
 def tell_calls(deployment: Deployment) -> float:
@@ -69,12 +64,12 @@ def tell_calls(deployment: Deployment) -> float:
 def test_calls_are_acknowledged_at_once_without_the_broker_and_logged_once_it_is_back(
     deployment: Deployment, cable: Cable, harm: Harm
 ) -> None:
-    deployment.start("worker", "worker")
-    deployment.start("clock", "clock")
+    deployment.start("worker")
+    deployment.start("clock")
     harm(cable)
-    deployment.start("web", "web", "--port", "0", "--private-port", "0")
+    deployment.start("web")
     assert tell_calls(deployment) < AT_ONCE_S
-    eventually(lambda: "ring_lost" in log_of(deployment, "web"))
+    eventually(lambda: "ring_lost" in deployment.log("web"))
     cable.mend()
     eventually(lambda: len(logged(deployment)) >= CALLS)
     assert len(set(logged(deployment))) == len(logged(deployment)) == CALLS

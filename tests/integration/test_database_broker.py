@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select, text
 
 from cxsdk.domain.clock import SystemClock
-from cxsdk.store import Store, schema
+from cxsdk.store import Store
 from cxsdk.store.tables import rings
 from cxsdk_workers import postgres
 from cxsdk_workers.brokers import ACTOR, QUEUE, make_broker
@@ -32,7 +32,6 @@ A_WHILE_S = 0.2
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[Store]:
     with closing(Store(postgres_url, SystemClock())) as store:
-        schema.upgrade(store)
         yield store
 
 

@@ -15,10 +15,10 @@ from cxsdk.store import aside
 from cxsdk.store.aside import Ref, Wanted
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, inbox, outbox
 from cxsdk.testing.crm import fake_crm
-from cxsdk.testing.inline import installed
 from cxsdk_workers.brokers import QUEUE
 from cxsdk_workers.process import connected
 from tests.acceptance.office import Office, Wire
+from tests.installing import installed
 
 SECOND = timedelta(seconds=1)
 

@@ -11,7 +11,7 @@ import pytest
 
 from cxsdk.domain.clock import SystemClock
 from cxsdk.domain.identity import Confidence, Identity
-from cxsdk.store import LostRace, Store, schema
+from cxsdk.store import LostRace, Store
 from cxsdk.store.customers import Contact, resolve
 from cxsdk.store.tables import identities
 
@@ -25,7 +25,6 @@ ANN, EVE = (Identity(kind="email", value=f"{name}@example.com") for name in ("an
 @pytest.fixture
 def store(postgres_url: str) -> Iterator[Store]:
     with closing(Store(postgres_url, SystemClock())) as store:
-        schema.upgrade(store)
         yield store
 
 

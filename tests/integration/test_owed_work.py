@@ -25,7 +25,7 @@ from cxsdk.domain.raw import Raw
 from cxsdk.store import LostRace, Store, Transaction, customers, inbox
 from cxsdk.store.customers import Contact
 from cxsdk.store.inbox import Arrival, Stored
-from cxsdk.store.tables import DONE, due, identities, metadata, rings
+from cxsdk.store.tables import DONE, due, identities, rings
 from cxsdk.store.tables import customers as people
 from cxsdk.store.tables import inbox as records
 from cxsdk.store.work import (
@@ -38,6 +38,7 @@ from cxsdk.store.work import (
     still_ours,
     take_ring,
 )
+from tests.installing import migrate
 
 Result = TypeVar("Result")
 Run = Callable[[Store], Result]
@@ -55,10 +56,11 @@ HOLD_UP_S = 0.15
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database with our tables."""
-    url = f"sqlite:///{tmp_path}/cx.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    with closing(Store(url, SystemClock())) as store:
-        metadata.create_all(store.engine)
-    return str(url)
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    url = f"sqlite:///{tmp_path}/cx.db"
+    migrate(url)
+    return url
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ BROKERS = pytest.mark.parametrize("deployment", ["redis_url", "amqp_url", ALONE]
 def deployment(request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str) -> Iterator[Deployment]:
     broker = request.param
     with deployed(tmp_path, postgres_url, broker if broker == ALONE else request.getfixturevalue(broker)) as deployment:
-        assert deployment.run("db", "upgrade").returncode == 0
         yield deployment
 
 
@@ -43,10 +42,10 @@ def test_a_call_walks_from_web_to_the_crm_through_separate_processes(deployment:
 
 @BROKERS
 def test_what_was_acknowledged_while_no_worker_ran_is_logged_when_one_does(deployment: Deployment) -> None:
-    deployment.start("web", "web", "--port", "0", "--private-port", "0")
+    deployment.start("web")
     assert deployment.post("missed", "c1") == 202
-    deployment.start("worker", "worker")
-    deployment.start("clock", "clock")
+    deployment.start("worker")
+    deployment.start("clock")
     assert eventually(lambda: entries(deployment))
 
 
@@ -68,23 +67,23 @@ def test_workers_that_are_killed_lose_nothing_and_double_nothing(deployment: Dep
 @BROKERS
 def test_every_process_ends_well_on_sigterm(deployment: Deployment) -> None:
     deployment.start_all()
-    assert {deployment.kill(name, signal.SIGTERM) for name in ("web", "worker", "clock")} == {0}
+    assert set(deployment.kill_all(["web", "worker", "clock"], signal.SIGTERM).values()) == {0}
 
 
 @pytest.mark.parametrize("command", ["web", "worker"])
 def test_an_old_schema_is_refused_with_the_cure(
-    tmp_path: Path, postgres_url: str, redis_url: str, command: str
+    tmp_path: Path, empty_postgres_url: str, redis_url: str, command: str
 ) -> None:
-    with deployed(tmp_path, postgres_url, redis_url) as deployment:
+    with deployed(tmp_path, empty_postgres_url, redis_url) as deployment:
         ended = deployment.run(command)
-    assert ended.returncode == 1
-    assert "cxsdk db upgrade APP" in ended.stderr
+    assert ended.code == 1
+    assert "cxsdk db upgrade APP" in ended.said
 
 
 @pytest.mark.parametrize("command", ["web", "worker", "clock"])
 def test_a_broker_in_one_process_is_refused_by_commands_of_several(tmp_path: Path, command: str) -> None:
     with deployed(tmp_path, f"sqlite:///{tmp_path}/cx.db", "memory://") as deployment:
         ended = deployment.run(command)
-    assert ended.returncode == 1
-    assert "broker_in_process" in ended.stderr
-    assert "cxsdk run APP" in ended.stderr
+    assert ended.code == 1
+    assert "broker_in_process" in ended.said
+    assert "cxsdk run APP" in ended.said

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from cxsdk.domain.clock import SystemClock
 from cxsdk.store import Store
 from cxsdk.store.rows import insert_new, update_each
-from cxsdk.store.tables import inbox, metadata, outbox
+from cxsdk.store.tables import inbox, outbox
 from cxsdk.store.work import schedule_all
 from tests.acceptance.databases import BOTH
 
@@ -24,7 +24,6 @@ TEXTS = ["plain", "O'Brien", 'a "quote"', "Київ 🙂", "50% :off?", "back\\s
 @pytest.fixture(params=BOTH)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     with closing(Store(request.param(request), SystemClock())) as store:
-        metadata.create_all(store.engine)
         yield store
 
 

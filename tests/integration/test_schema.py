@@ -17,7 +17,7 @@ from cxsdk.store.tables import metadata
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/cx.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return f"sqlite:///{tmp_path}/cx.db" if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
 
 
 def test_upgraded_databases_have_the_schema_that_the_code_declares(url: str) -> None:

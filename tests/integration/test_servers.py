@@ -6,6 +6,7 @@ import smtplib
 import ssl
 import time
 from email.message import EmailMessage
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imap_tools
@@ -15,6 +16,7 @@ import redis
 from sqlalchemy import NullPool, create_engine, inspect, text
 
 from tests import servers
+from tests.servers import postgres
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,12 +32,24 @@ def needed(name: str) -> pytest.MarkDecorator:
 
 
 @TWICE
-def test_a_postgresql_database_is_empty_and_survives_a_power_cut(postgres_url: str, turn: int) -> None:
-    engine = create_engine(postgres_url, poolclass=NullPool)
+def test_a_postgresql_database_is_empty(empty_postgres_url: str, turn: int) -> None:
+    engine = create_engine(empty_postgres_url, poolclass=NullPool)
     with engine.begin() as connection:
         assert inspect(connection).get_table_names() == []
-        assert connection.execute(text("SHOW fsync")).scalar_one() == "on"
         connection.execute(text("CREATE TABLE mark (turn int)"))
+
+
+def test_only_a_server_that_is_neither_killed_nor_measured_does_without_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "run", lambda *_, **__: None)
+    monkeypatch.setattr(postgres, "_programs", lambda home: home)
+    commands = {}
+    for durable in (True, False):
+        (tmp_path / str(durable)).mkdir()
+        commands[durable] = postgres.prepared(tmp_path / str(durable), 5432, durable=durable)
+    assert "fsync=off" in commands[False]
+    assert not [word for word in commands[True] if word.endswith("=off")]
 
 
 @TWICE

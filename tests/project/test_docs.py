@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +23,7 @@ from cxsdk.domain.texts import text_ids
 from cxsdk.errors import CxsdkError, all_errors
 from cxsdk.hooks import specs
 from cxsdk.policy.rules import Budgets
+from tests.children import Child
 from tests.project.tree import PACKAGES, PLUGINS, PYPROJECT, ROOT
 
 DOCS = ROOT / "docs"
@@ -157,8 +160,23 @@ def test_a_program_on_a_page_runs(place: str, program: str, tmp_path: Path) -> N
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
     secrets = dict.fromkeys(re.findall(r'Secret\.env\("(\w+)"\)', program), "123456:sample-value")
-    run = [sys.executable, "-W", "error", str(script)]
-    done = subprocess.run(run, cwd=tmp_path, env=os.environ | secrets, capture_output=True, text=True, check=False)
+    child = Child(_run_program, str(script), env=secrets, log=tmp_path / "said")
+    child.wait(60)
+    assert child.code == 0, child.said()
+    child.kill()
+
+
+def _run_program(script: str) -> None:
+    os.chdir(Path(script).parent)
+    sys.path[:0] = [str(Path(script).parent)]
+    warnings.simplefilter("error")
+    runpy.run_path(script, run_name="__main__")
+
+
+def test_what_programs_import_warns_of_nothing() -> None:
+    imports = {line for _, program in _programs() for line in re.findall(r"^(?:import|from) .*", program, re.MULTILINE)}
+    run = [sys.executable, "-W", "error", "-c", "\n".join(sorted(line for line in imports if not line.endswith("(")))]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.project.tree import ROOT
 from tests.servers.process import Unavailable
 
 REASON = "needs what this machine has not"
+#: The fixtures of our tests, without a plugin that takes long to load.
+ALONE = ("-p", "tests.conftest", "-p", "no:schemathesis")
 NAMED = f"{servers.MISSING}redis: {REASON}"
 
 
@@ -64,9 +67,10 @@ def test_a_failed_step_fails_the_whole(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 @pytest.mark.parametrize(("ci", "code"), [("true", 1), ("", 0)])
-def test_a_run_of_tests_names_what_it_missed_in_its_last_lines(ci: str, code: int) -> None:
+def test_a_run_of_tests_names_what_it_missed_in_its_last_lines(ci: str, code: int, tmp_path: Path) -> None:
     env = os.environ | {"CXSDK_TEST_REDIS_URL": NAMED, "CI": ci}
-    tests = [sys.executable, "-m", "pytest", "-q", "tests/integration/test_servers.py", "-k", "redis"]
+    (tmp_path / "test_sample.py").write_text("def test_redis(redis_url): pass", encoding="utf-8")
+    tests = [sys.executable, "-m", "pytest", "-q", *ALONE, "-c", "pyproject.toml", str(tmp_path / "test_sample.py")]
     done = subprocess.run(tests, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert NAMED in "".join(done.stdout.splitlines()[-4:])

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from tests.servers import chromium, mail, postgres, rabbitmq, redis
 from tests.servers.process import Unavailable
@@ -29,6 +30,7 @@ class Server:
 
 SERVERS = {
     "postgres": Server("CXSDK_TEST_POSTGRES_URL", postgres.running),
+    "durable postgres": Server("CXSDK_TEST_POSTGRES_URL", partial(postgres.running, durable=True)),
     "redis": Server("CXSDK_TEST_REDIS_URL", redis.running),
     "rabbitmq": Server("CXSDK_TEST_AMQP_URL", rabbitmq.running),
     "mail": Server("CXSDK_TEST_MAIL_URL", mail.running),
@@ -46,7 +48,7 @@ def use(name: str) -> Iterator[str]:
     server = SERVERS[name]
     given = os.environ.get(server.variable, "")
     if given.startswith(MISSING):
-        raise Unavailable(given.partition(f"{name}: ")[2])
+        raise Unavailable(given.removeprefix(MISSING).partition(": ")[2])
     if given:
         yield given
         return

@@ -1,4 +1,8 @@
-"""PostgreSQL from a wheel, on a loopback port, with fsync on as in production."""
+"""PostgreSQL from a wheel, on a loopback port.
+
+Tests kill processes and never the machine, so that what their server has written needs no disk. Where it is killed
+itself, or speed is measured, fsync is on as in production.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +34,11 @@ ENV = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 
 
 @contextmanager
-def running() -> Iterator[str]:
+def running(*, durable: bool = False) -> Iterator[str]:
     """The URL of a fresh server, in SQLAlchemy's form."""
     port = free_port()
     with scratch("postgres") as home:
-        command = prepared(home, port)
+        command = prepared(home, port, durable=durable)
         log = home / "log"
         with serving(
             command,
@@ -52,15 +56,17 @@ def url_of(port: int) -> str:
     return f"postgresql+psycopg://{USER}@{LOOPBACK}:{port}/postgres"
 
 
-def prepared(home: Path, port: int) -> list[str]:
+def prepared(home: Path, port: int, *, durable: bool = True) -> list[str]:
     """Makes a new, empty server in ``home / "data"``, and returns the command that runs it, as whom it belongs to."""
     programs = _programs(home)
     data = str(give_away(home / "data"))
     init = [f"{programs}/initdb", "--auth=trust", "--encoding=UTF8", f"--username={USER}", "--no-sync", "-D", data]
     run(["setpriv", *unprivileged(), "--", *init], env=ENV)
-    return [f"{programs}/postgres", "-D", data, "-h", LOOPBACK, "-p", str(port), *_SETTINGS]
+    settings = _SETTINGS if durable else (*_SETTINGS, *_QUICK)
+    return [f"{programs}/postgres", "-D", data, "-h", LOOPBACK, "-p", str(port), *settings]
 
 
+_QUICK = ("-c", "fsync=off", "-c", "full_page_writes=off")
 _SETTINGS = ("-c", "unix_socket_directories=", "-c", "max_connections=200")
 
 

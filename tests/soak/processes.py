@@ -16,7 +16,7 @@ import psutil
 
 from cxsdk.observe.crashing import VARIABLE
 from tests.benchmarks.processes import ROOT
-from tests.crash.children import Child, cxsdk
+from tests.children import Child, cxsdk
 
 #: How long whoever has ended stays away, and how long one may take to end by itself, in seconds.
 RESTART_S, END_S = 0.5, 10.0

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import pytest
-from pydantic import BaseModel
 
 from cxsdk.capabilities.plugin import Plugin
 from cxsdk.domain.clock import ManualClock
-from cxsdk.domain.outward import Outcome, Receipt
-from cxsdk.errors import Rejected
 from cxsdk.observe.redaction import redact, register_secrets
+from cxsdk.testing.conformance.rig import Attempt, Rig
 from cxsdk.testing.context import NOW, SampleContext
-from cxsdk.testing.stand_in import CannotPlay, HttpStandIn, StandIn
+from cxsdk.testing.stand_in import CannotPlay, StandIn
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -31,86 +27,6 @@ def kind(name: str) -> Callable[[Test], Test]:
         return test
 
     return mark
-
-
-@dataclass
-class Attempt:
-    """What one call of an outward method gave: receipts, and perhaps an error about the rest."""
-
-    values: Sequence[Any]
-    receipts: list[Any] = field(default_factory=list)
-    error: Exception | None = None
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the first value was refused for good."""
-        refused = [r for r in self.receipts[:1] if isinstance(r, Receipt) and r.outcome is Outcome.REJECTED]
-        return bool(refused) or (not self.receipts and isinstance(self.error, Rejected))
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the first value is said to be there."""
-        return bool(self.receipts) and isinstance(self.receipts[0], Receipt) and self.receipts[0].is_done
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether the first value is said to be there perhaps."""
-        from cxsdk.errors import OutcomeUnknown
-
-        if self.receipts:
-            return isinstance(self.receipts[0], Receipt) and self.receipts[0].outcome is Outcome.UNKNOWN
-        return isinstance(self.error, OutcomeUnknown)
-
-    def __str__(self) -> str:
-        said = [f"{r.outcome.value} id={r.id} {r.reason}".rstrip() if isinstance(r, Receipt) else repr(r)
-                for r in self.receipts]  # fmt: skip
-        said += [f"{type(self.error).__name__}: {self.error}"] if self.error else []
-        return "; ".join(said) or "nothing"
-
-
-class Rig:
-    """One plugin, open, on the stand-in of its provider."""
-
-    def __init__(self, plugin: Any, provider: StandIn, context: SampleContext, clock: ManualClock) -> None:
-        self.plugin = plugin
-        self.provider = provider
-        self.context = context
-        self.clock = clock
-
-    def call(self, method: str, values: Sequence[Any]) -> Attempt:
-        """One call of an outward method, as the core makes it."""
-        attempt = Attempt(values)
-        try:
-            for receipt in getattr(self.plugin, method)(list(values)):
-                attempt.receipts.append(receipt)
-                if len(attempt.receipts) > len(values):
-                    break
-        except Exception as error:  # noqa: BLE001 - which error it is, is what is tested
-            attempt.error = error
-        return attempt
-
-    def of(self, name: str, act: Callable[[], Sequence[Any]]) -> Attempt:
-        """What another method gave."""
-        try:
-            return Attempt([name], list(act()))
-        except Exception as error:  # noqa: BLE001 - as above
-            return Attempt([name], [], error)
-
-    def holding(self, text: str) -> list[tuple[str, Any]]:
-        """The provider's records with this text anywhere in them."""
-        found = self.provider.records()
-        pairs = found.items() if isinstance(found, Mapping) else found
-        return [(str(id), record) for id, record in pairs if text in words(record)]
-
-    def requests_made(self) -> int:
-        """How many requests the plugin has made so far."""
-        if isinstance(self.provider, HttpStandIn):
-            return len(self.provider.requests)
-        return len(self.context.requests)
-
-    def told(self) -> str:
-        """What was asked and answered."""
-        return self.provider.told() if isinstance(self.provider, HttpStandIn) else ""
 
 
 class Conformance:
@@ -243,33 +159,3 @@ class Conformance:
     def skip(self, why: str) -> NoReturn:
         """Skips the test."""
         pytest.skip(why)
-
-
-def words(record: object) -> str:
-    """All that a record says, in one text."""
-    return "\n".join(_words(record))
-
-
-def _words(value: object) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json")
-    elif is_dataclass(value) and not isinstance(value, type):
-        value = vars(value)
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from (word for pair in value.items() for word in _words(pair))
-    elif isinstance(value, bytes):
-        yield value.decode("utf-8", "replace")
-    elif isinstance(value, Iterable):
-        yield from (word for item in value for word in _words(item))
-    else:
-        yield str(value)
-
-
-def stray_threads(before: set[threading.Thread]) -> list[threading.Thread]:
-    """The threads that were not there before and do not end by themselves within a moment."""
-    stray = [thread for thread in threading.enumerate() if thread not in before]
-    for thread in stray:
-        thread.join(0.2)
-    return [thread for thread in stray if thread.is_alive()]

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, NoReturn
 from cxsdk.domain.facts import Delivery, DeliveryState
 from cxsdk.domain.outward import Choice
 from cxsdk.domain.survey import Response
-from cxsdk.testing.conformance.base import Rig, kind, words
+from cxsdk.testing.conformance.base import kind
 from cxsdk.testing.conformance.faults import FaultConformance
+from cxsdk.testing.conformance.rig import Rig, words
 from cxsdk.testing.conformance.settings import PluginConformance
 from cxsdk.testing.conformance.values import word
 from cxsdk.testing.conformance.webhook import WebhookConformance

@@ -13,8 +13,9 @@ from cxsdk.domain.facts import TaskChange
 from cxsdk.domain.identity import Agent, Person
 from cxsdk.domain.interaction import Attachment, CallState, Direction, Kind
 from cxsdk.domain.outward import LogEntry, Receipt
-from cxsdk.testing.conformance.base import Attempt, Rig, kind, words
+from cxsdk.testing.conformance.base import kind
 from cxsdk.testing.conformance.faults import FaultConformance
+from cxsdk.testing.conformance.rig import Attempt, Rig, words
 from cxsdk.testing.conformance.settings import PluginConformance
 from cxsdk.testing.conformance.values import email_of, entry, person, word
 from cxsdk.testing.conformance.webhook import WebhookConformance

@@ -14,6 +14,16 @@ from urllib.parse import parse_qsl, urlencode
 from cxsdk.domain.raw import Raw, body_id
 from cxsdk.testing.context import NOW
 
+#: Bytes that are no payload of anybody.
+POISON = (
+    b"", b" ", b"\0", b"\xff\xfe\xfd", b"{", b"[]", b"{}", b"null", b"1e999", b'"text"', b"[[[]]]", b"NaN", b"[1, 2]",
+    b'{"\\ud800": "\\udfff"}', b"[" * 5_000, b"a=b", b"%00=%ff&=&&", b"<xml/>", b"\r\n\r\n",
+)  # fmt: skip
+
+
+#: What may stand where a payload has something else.
+STRANGE: tuple[Any, ...] = ("", None, [], {}, -1, 1e300, True)
+
 #: What may be given as a recorded payload.
 Payload = Raw | Mapping[str, Any] | list[Any] | bytes | str | Path
 
@@ -115,6 +125,22 @@ _ELSEWHERE = timezone(timedelta(hours=5, minutes=30))
 def elsewhere(moment: datetime) -> str:
     """The same moment as a clock at +05:30 shows it."""
     return moment.astimezone(_ELSEWHERE).isoformat()
+
+
+def damaged(raw: Raw) -> Iterator[tuple[str, Raw]]:
+    """The record with a value missing, or of another type."""
+    document = Document.of(raw)
+    if document is None:
+        return
+    for way, _ in document.leaves():
+        yield f"a payload without {name_of(way)}", document.without(way)
+        for strange in STRANGE[:1] if document.is_form else STRANGE:
+            yield f"{name_of(way)} being {strange!r}", document.with_value(way, strange)
+
+
+def name_of(way: Any) -> str:
+    """The way to a value, as a person writes it."""
+    return ".".join(map(str, way)) or "the payload"
 
 
 def _moment(value: object) -> datetime | None:

@@ -9,8 +9,9 @@ from typing import Any
 
 from cxsdk.domain.outward import Outcome, Receipt
 from cxsdk.errors import AuthenticationError, OutcomeUnknown, RateLimited, Transient
-from cxsdk.testing.conformance.base import Attempt, Rig, kind
+from cxsdk.testing.conformance.base import kind
 from cxsdk.testing.conformance.outward import OutwardConformance
+from cxsdk.testing.conformance.rig import Attempt, Rig
 from cxsdk.testing.conformance.values import word
 from cxsdk.testing.context import NOW
 from cxsdk.testing.stand_in import Answer, Fault, HttpStandIn

@@ -7,8 +7,9 @@ from typing import Any
 
 from cxsdk.domain.outward import Receipt
 from cxsdk.errors import CxsdkError, Rejected, Unsupported
-from cxsdk.testing.conformance.base import Attempt, Conformance, Rig, kind, words
-from cxsdk.testing.conformance.values import RECIPIENTS, TEXT, person, sample, samples, word
+from cxsdk.testing.conformance.base import Conformance, kind
+from cxsdk.testing.conformance.rig import Attempt, Rig, words
+from cxsdk.testing.conformance.values import RECIPIENTS, TEXT, extremes, person, sample, samples, word
 
 #: Letters that a careless encoding loses: Cyrillic, an emoji beyond 16 bits, right to left, a combining one.
 FOREIGN = "Привіт, їжаче 🦔 שלום e\u0301"
@@ -183,9 +184,9 @@ class OutwardConformance(Conformance):
     def test_huge_and_empty_fields_are_written_or_refused(self, method: str) -> None:
         """Optional fields may be empty, texts long: neither makes the plugin fail."""
         self.supports(method)
-        for what, value_of in self._extremes(method).items():
+        for what, fields in extremes(method).items():
             with self.running() as rig:
-                attempt = rig.call(method, [value_of(self.target(rig, method))])
+                attempt = rig.call(method, [self.value(rig, method, 1, **fields)])
                 told = attempt.is_done or (attempt.is_refused and what == "huge")
                 self.demand(
                     told,
@@ -193,22 +194,6 @@ class OutwardConformance(Conformance):
                     "(Receipt.rejected) what is too long for the provider.",
                     attempt, rig,
                 )  # fmt: skip
-
-    def _extremes(self, method: str) -> dict[str, Any]:
-        longest = {"name": "x" * 5_000, "text": "long " * 12_000, "title": "x" * 5_000, "comment": "y" * 60_000}
-        empty: dict[str, dict[str, Any]] = {
-            "create_people": {"name": "", "identities": person(1).identities[:1]},
-            "log": {"subject": "", "text": ""},
-            "save_tasks": {"text": ""},
-            "send": {"subject": ""},
-        }
-        huge: dict[str, dict[str, Any]] = {
-            "create_people": {"name": longest["name"]},
-            "log": {"text": longest["text"], "comment": longest["comment"], "subject": longest["name"]},
-            "save_tasks": {"title": longest["title"], "text": longest["text"]},
-        }
-        made = {"empty": empty[method]} | ({"huge": huge[method]} if method in huge else {})
-        return {what: lambda target, f=fields: sample(method, 1, target, **f) for what, fields in made.items()}
 
     # -- what tests use
 

@@ -13,19 +13,10 @@ from cxsdk.capabilities import Inbound
 from cxsdk.domain.facts import Fact
 from cxsdk.domain.raw import Raw
 from cxsdk.errors import BadInput
-from cxsdk.testing.conformance.base import Conformance, Rig, kind, words
-from cxsdk.testing.conformance.documents import Document, Payload, elsewhere, raw_of
+from cxsdk.testing.conformance.base import Conformance, kind
+from cxsdk.testing.conformance.documents import POISON, Document, Payload, damaged, elsewhere, name_of, raw_of
 from cxsdk.testing.conformance.outward import FOREIGN
-
-#: Bytes that are no payload of anybody.
-POISON = (
-    b"", b" ", b"\0", b"\xff\xfe\xfd", b"{", b"[]", b"{}", b"null", b"1e999", b'"text"', b"[[[]]]", b"NaN", b"[1, 2]",
-    b'{"\\ud800": "\\udfff"}', b"[" * 5_000, b"a=b", b"%00=%ff&=&&", b"<xml/>", b"\r\n\r\n",
-)  # fmt: skip
-
-
-#: What may stand where a payload has something else.
-STRANGE: tuple[Any, ...] = ("", None, [], {}, -1, 1e300, True)
+from cxsdk.testing.conformance.rig import Rig, words
 
 
 class ParsingConformance(Conformance):
@@ -77,7 +68,7 @@ class ParsingConformance(Conformance):
             for raw in records:
                 for at in range(0, len(raw.body), max(len(raw.body) // 5, 1)):
                     self._parsed(rig, raw.model_copy(update={"body": raw.body[:at]}), f"a body cut after {at} bytes")
-                for what, changed in _damaged(raw):
+                for what, changed in damaged(raw):
                     self._parsed(rig, changed, what)
 
     @kind("unknown words and fields are no reason to refuse")
@@ -92,12 +83,12 @@ class ParsingConformance(Conformance):
                 for way in document.objects():
                     more = document.with_field(way, "added_lately", "x")
                     self.demand(
-                        self._unrefused(rig, more, f"a new field in {_name(way)}") == facts,
-                        f"With a new field in {_name(way)} parse gave other facts: ignore fields that you do not know.",
+                        self._unrefused(rig, more, f"a new field in {name_of(way)}") == facts,
+                        f"With a new field in {name_of(way)} parse gave other facts: ignore what you do not know.",
                     )
                 for way in document.words():
                     other = document.with_value(way, "word_of_next_year")
-                    self._unrefused(rig, other, f"{_name(way)} holds a word that is new")
+                    self._unrefused(rig, other, f"{name_of(way)} holds a word that is new")
 
     @kind("moments of all zones")
     def test_moments_of_all_zones_are_the_same_moments(self) -> None:
@@ -112,7 +103,7 @@ class ParsingConformance(Conformance):
                 there = self.understood(rig, document.with_value(way, elsewhere(moment)))
                 self.demand(
                     here == there,
-                    f"{_name(way)} written at +05:30 gives other facts: read the offset, never cut it "
+                    f"{name_of(way)} written at +05:30 gives other facts: read the offset, never cut it "
                     "off.", here, there,
                 )  # fmt: skip
 
@@ -128,11 +119,11 @@ class ParsingConformance(Conformance):
                 facts = self.understood(rig, document.with_value(way, FOREIGN))
                 self.demand(
                     any(FOREIGN in words(fact) for fact in facts),
-                    f"{_name(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they "
+                    f"{name_of(way)} held {FOREIGN!r}, and no fact does: decode as UTF-8 and keep texts as they "
                     "are.", facts,
                 )  # fmt: skip
                 for size in (0, 70_000):
-                    self._parsed(rig, document.with_value(way, "x" * size), f"{_name(way)} with {size} letters")
+                    self._parsed(rig, document.with_value(way, "x" * size), f"{name_of(way)} with {size} letters")
 
     # -- what tests use
 
@@ -211,21 +202,6 @@ def _free_text(fact: Any) -> list[str]:
     return [getattr(fact, name, "") for name in ("text", "comment", "subject", "name")] + [
         str(value) for value in getattr(fact, "answers", {}).values()
     ]
-
-
-def _damaged(raw: Raw) -> Iterator[tuple[str, Raw]]:
-    """The record with a value missing, or of another type."""
-    document = Document.of(raw)
-    if document is None:
-        return
-    for way, _ in document.leaves():
-        yield f"a payload without {_name(way)}", document.without(way)
-        for strange in STRANGE[:1] if document.is_form else STRANGE:
-            yield f"{_name(way)} being {strange!r}", document.with_value(way, strange)
-
-
-def _name(way: Any) -> str:
-    return ".".join(map(str, way)) or "the payload"
 
 
 def _moments(value: Any) -> Iterator[datetime]:

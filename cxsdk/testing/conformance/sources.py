@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 from cxsdk.capabilities import Inbound
 from cxsdk.domain.raw import Page
-from cxsdk.testing.conformance.base import Rig, kind
+from cxsdk.testing.conformance.base import kind
 from cxsdk.testing.conformance.parsing import ParsingConformance
+from cxsdk.testing.conformance.rig import Rig
 from cxsdk.testing.context import walk
 
 #: More pages than a stand-in holds: a source that gives more does not end.

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from cxsdk.capabilities import Inbound
 from cxsdk.domain.survey import Invitation, Response
-from cxsdk.testing.conformance.base import Attempt, Rig, kind
+from cxsdk.testing.conformance.base import kind
+from cxsdk.testing.conformance.rig import Attempt, Rig
 from cxsdk.testing.conformance.settings import PluginConformance
 from cxsdk.testing.conformance.webhook import WebhookConformance
 from cxsdk.testing.context import NOW

@@ -70,3 +70,16 @@ def samples(method: str, count: int, target: str) -> Sequence[Any]:
 
 #: The field of each kind of value that holds what people read.
 TEXT = {"create_people": "name", "log": "text", "save_tasks": "title", "send": "text"}
+
+
+def extremes(method: str) -> dict[str, dict[str, Any]]:
+    """The fields of an empty value and of a huge one; a channel's messages are never longer than it says."""
+    name, text = "x" * 5_000, "long " * 12_000
+    empty = {"create_people": {"name": ""}, "log": {"subject": "", "text": ""}, "save_tasks": {"text": ""}}
+    huge = {
+        "create_people": {"name": name},
+        "log": {"subject": name, "text": text, "comment": text},
+        "save_tasks": {"title": name, "text": text},
+    }
+    found = {"empty": dict[str, Any](empty.get(method, {"subject": ""}))}
+    return found | ({"huge": dict[str, Any](huge[method])} if method in huge else {})

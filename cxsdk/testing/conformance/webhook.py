@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from cxsdk.capabilities import Inbound
 from cxsdk.domain.raw import Raw, Request
 from cxsdk.errors import SignatureError
-from cxsdk.testing.conformance.base import Rig, kind
+from cxsdk.testing.conformance.base import kind
 from cxsdk.testing.conformance.documents import Payload, body_of, content_type, raw_of
+from cxsdk.testing.conformance.rig import Rig
 from cxsdk.testing.conformance.sources import SourceConformance
 from cxsdk.testing.context import NOW, webhook_url
 

@@ -66,7 +66,7 @@ SENT = ["From: a@example.net", "Message-ID: <1@example.net>"]
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=400, suppress_health_check=QUIET)
+@settings(max_examples=200, suppress_health_check=QUIET)
 @given(st.binary(max_size=3000))
 def test_any_bytes_are_understood_or_refused(body: bytes) -> None:
     understand(body)
@@ -77,13 +77,13 @@ header = st.builds("{}: {}".format, st.sampled_from(ATOMS), st.sampled_from(VALU
 lines = st.lists(st.sampled_from(BODIES) | header | text, max_size=25)
 
 
-@settings(max_examples=1500, suppress_health_check=QUIET)
+@settings(max_examples=500, suppress_health_check=QUIET)
 @given(st.sampled_from([[], SENT]), st.lists(header, max_size=14), lines, st.sampled_from(["\n", "\r\n", "\r"]))
 def test_any_structure_is_understood_or_refused(sent: list[str], headers: list[str], body: list[str], end: str) -> None:
     understand(end.join([*sent, *headers, "", *body]).encode("utf-8", "surrogateescape"))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(BODIES) | text, max_size=20).map("\n".join))
 def test_trimming_never_takes_everything(said: str) -> None:
     assert bool(trimmed(said)) == bool(said.strip())
@@ -124,6 +124,6 @@ HTML = HEAD + b"Content-Type: text/html\n\n"
     ids=range(24),
 )
 def test_a_mail_made_to_hurt_is_done_with_soon(body: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()  # whatever else the machine does meanwhile
     understand(body)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

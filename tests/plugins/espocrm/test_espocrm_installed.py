@@ -1,0 +1,120 @@
+"""EspoCRM in a whole installation: a stranger's missed call, the task to call back, and a deal that is won."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from cxsdk import CX, CallState, Channel, Direction, Inbound, InteractionFact, Kind, Raw, Request, Secret, phone
+from cxsdk.domain.clock import ManualClock
+from cxsdk.store.tables import events, tasks
+from cxsdk.testing import NOW
+from cxsdk.testing.inline import Installation, installed
+from cxsdk.web import public_app
+from tests.plugins.espocrm.conftest import espocrm
+from tests.plugins.espocrm.fake import WEBHOOK_ID, WEBHOOK_KEY, FakeEspoCRM, signed
+
+
+class Switchboard(Channel, Inbound):
+    """A phone system that tells of missed calls, and whom everybody believes."""
+
+    kind = Kind.CALL
+
+    def verify(self, request: Request, now: datetime) -> None:
+        """Anybody may post."""
+
+    def parse(self, raw: Raw) -> Iterator[InteractionFact]:
+        call = raw.payload()
+        yield InteractionFact(
+            key=call["id"],
+            at=call["at"],
+            direction=Direction.INBOUND,
+            sender=phone(call["from"]),
+            agent=call.get("agent"),
+            state=CallState.MISSED,
+        )
+
+
+@pytest.fixture
+def installation(site: FakeEspoCRM, tmp_path: Path) -> Iterator[Installation]:
+    webhooks = {"Task.update": (WEBHOOK_ID, Secret(WEBHOOK_KEY))}
+    cx = CX(crm=espocrm(webhooks=webhooks), channels=[Switchboard()], database=f"sqlite:///{tmp_path / 'cx.db'}")
+    with installed(cx, clock=ManualClock(NOW)) as opened:
+        yield opened
+
+
+def ring(installation: Installation, **call: str) -> None:
+    with TestClient(public_app(installation.opened)) as web:
+        told = {"id": "c1", "at": "2026-01-05T11:59:00Z", "from": "+12125550123", **call}
+        assert web.post("/webhooks/switchboard", json=told).status_code == 202
+    installation.settle()
+
+
+def test_a_strangers_missed_call_is_a_lead_a_call_and_a_task_once(
+    installation: Installation, site: FakeEspoCRM
+) -> None:
+    for _ in range(2):
+        ring(installation, agent="agent@example.com")
+    [lead], [call], [task] = site.of("Lead"), site.of("Call"), site.of("Task")
+    assert lead["assignedUserId"] == call["assignedUserId"] == task["assignedUserId"] == "user-ann"
+    assert call["parentId"] == task["parentId"] == lead["id"]
+    assert (call["name"], call["status"]) == ("Missed call +12125550123", "Not Held")
+
+
+def test_a_call_whose_answer_was_lost_is_there_once(installation: Installation, site: FakeEspoCRM) -> None:
+    site.put("Contact", id="c1", phoneNumberData=[{"phoneNumber": "+12125550123", "primary": True}])
+    site.forget()
+    ring(installation)
+    installation.pass_to(NOW + timedelta(minutes=10))
+    assert (len(site.of("Lead")), len(site.of("Call")), len(site.of("Task"))) == (0, 1, 1)
+
+
+def test_a_task_that_is_done_in_espocrm_is_done(installation: Installation, site: FakeEspoCRM) -> None:
+    ring(installation)
+    [task] = site.of("Task")
+    site.complete(f"Task:{task['id']}")
+    installation.pass_to(NOW + timedelta(minutes=2))
+    with installation.runtime.store.read() as tx:
+        assert tx.execute(tasks.select()).one().done_at is not None
+
+
+def test_a_webhook_tells_the_same(installation: Installation, site: FakeEspoCRM) -> None:
+    ring(installation)
+    [task] = site.of("Task")
+    done = {"status": "Completed", "dateCompleted": "2026-01-05 12:00:00", "id": task["id"]}
+    body = json.dumps([done]).encode()
+    with TestClient(public_app(installation.opened)) as web:
+        assert web.post("/webhooks/espocrm", content=body, headers=signed(body, key="other")).status_code == 401
+        assert web.post("/webhooks/espocrm", content=body, headers=signed(body)).status_code == 202
+    installation.settle(read=False)
+    with installation.runtime.store.read() as tx:
+        assert tx.execute(tasks.select()).one().done_at == NOW
+
+
+def test_a_deal_that_is_won_is_one_purchase(installation: Installation, site: FakeEspoCRM) -> None:
+    site.put("Contact", id="c1", name="Ann", emailAddressData=[{"emailAddress": "ann@example.com", "primary": True}])
+    won = site.put("Opportunity", stage="Closed Won", contactId="c1", closeDate="2026-01-20")
+    installation.settle()
+    site.now = NOW
+    site.change(won, name="Ten chairs")
+    installation.pass_to(NOW + timedelta(minutes=5))
+    with installation.runtime.store.read() as tx:
+        assert [row.kind for row in tx.execute(events.select())] == ["purchase"]
+
+
+def test_a_converted_lead_is_followed(installation: Installation, site: FakeEspoCRM) -> None:
+    ring(installation)
+    [lead] = site.of("Lead")
+    site.put("Contact", id="c1", name="Ann", assignedUserId="user-bob")
+    site.change(f"Lead:{lead['id']}", status="Converted", createdContactId="c1")
+    installation.pass_to(NOW + timedelta(minutes=2))
+    ring(installation, id="c2", at="2026-01-05T12:01:00Z")
+    assert [(call["parentType"], call["parentId"]) for call in site.of("Call")] == [
+        ("Lead", lead["id"]),
+        ("Contact", "c1"),
+    ]
