@@ -36,6 +36,7 @@ BUNDLED = (
     "cxsdk_telephony:Telephony",
     "cxsdk_twilio:Twilio",
     "cxsdk_twilio:TwilioVoice",
+    "cxsdk_asterisk:Asterisk",
     "cxsdk_hostedsurvey:HostedSurvey",
 )
 

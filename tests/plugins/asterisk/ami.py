@@ -86,7 +86,10 @@ class Manager(LineServer):
 
     def _may_in(self, action: Message, challenge: str) -> bool:
         if action.get("authtype") == "MD5":
-            return action["key"] == hashlib.md5((challenge + self.secret).encode()).hexdigest()
+            return (
+                action["key"]
+                == hashlib.new("md5", (challenge + self.secret).encode(), usedforsecurity=False).hexdigest()
+            )
         return action.get("secret") == self.secret
 
     def _answer(self, connection: Connection, action: Message, **fields: str) -> None:

@@ -1,7 +1,8 @@
 """A real Asterisk on loopback with a dialplan of its own, for the tests that skip without one.
 
-``ASTERISK`` names the program where it is not on the path, ``ASTERISK_MODULES`` and ``ASTERISK_DATA`` its folders. Local
-channels stand for trunks: ``Local/s@caller`` is a customer who calls, ``Local/12125550123@provider`` one who is called.
+``ASTERISK`` names the program where it is not on the path, ``ASTERISK_MODULES`` and ``ASTERISK_DATA`` its folders.
+Local channels stand for trunks: ``Local/s@caller`` is a customer who calls, ``Local/12125550123@provider`` one who is
+called.
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ def test_no_bytes_are_too_strange_to_be_read(body: bytes) -> None:
 
 def test_what_never_ends_is_no_message() -> None:
     framing = Framing()
+    assert framing.feed(b"x" * LONGEST) == []
     with pytest.raises(ValueError, match="no message ends"):
-        for _ in range(LONGEST // 1000 + 2):
-            framing.feed(b"x" * 1000)
+        framing.feed(b"x")
 
 
 @pytest.mark.parametrize("value", ["a\r\nAction: Originate", "a\n", "\r"])
