@@ -114,10 +114,9 @@ class Asterisk(Channel, Inbound):
         for message in messages:
             event, at = message.get("event", "").lower(), _time(message, raw)
             read = READERS.get(event)
-            told = read(message, office) if read else None
             if event == "cdr":
-                told = read_cdr(message, office, at, _connected(raw))
-            if told:
+                yield from ((at, told) for told in read_cdr(message, office, at, _connected(raw)))
+            elif read and (told := read(message, office)):
                 yield at, told
 
     @property

@@ -125,11 +125,11 @@ def _outbound(event: Message, office: Office) -> Told | None:
     call = event.get("linkedid") or event.get("destlinkedid")
     if first != call or not office.is_trunk(dialled) or (not caller and dialled.startswith("Local/")):
         return None
-    shown = (event.get("destcalleridnum", ""), event.get("exten", ""))
+    dial_string = event.get("dialstring")  # only the beginning tells it
     return {
         "interaction": call,
         "direction": Direction.OUTBOUND,
-        "recipient": office.dialled(event.get("dialstring", ""), *shown),
+        "recipient": office.dialled(dial_string, event.get("destcalleridnum", "")) if dial_string else None,
         "agent": office.agent(endpoint(caller)) if caller else None,
         "state": CallState.RINGING,
     }

@@ -48,10 +48,12 @@ class Office:
         found = None if number.strip().casefold() in WITHHELD else _read_number(number, self.region)
         return found if found and found.value not in self.own_numbers else None
 
-    def dialled(self, dial_string: str, *others: str) -> Identity | None:
-        """The customer that was dialled: the number in the dial string, else the first of the others that is one."""
-        number = (dial_string.rpartition("@")[0] or dial_string).rpartition("/")[2].rpartition(":")[2]
-        return next((found for each in (number, *others) if (found := self.customer(each))), None)
+    def dialled(self, dial_string: str, shown: str) -> Identity | None:
+        """The customer whom a trunk dialled; else perhaps whom it shows: that may begin with a digit for the line."""
+        first = dial_string.partition(",")[0].partition("&")[0]
+        number = (first.rpartition("@")[0] or first).rpartition("/")[2].rpartition(":")[2]
+        perhaps = self.customer(shown)
+        return self.customer(number) or (perhaps.maybe() if perhaps else None)
 
     def recording_url(self, file: str) -> str | None:
         """Where agents hear a recording, by the path of its file."""

@@ -12,9 +12,11 @@ from cxsdk_asterisk.messages import Message, began_at
 from cxsdk_asterisk.office import Office, endpoint
 
 _QUARTER = timedelta(minutes=15)
+#: A channel tells its beginning to the second only.
+_SECOND = timedelta(seconds=1)
 
 
-def read_cdr(event: Message, office: Office, at: datetime, connected: datetime | None) -> Told | None:
+def read_cdr(event: Message, office: Office, at: datetime, connected: datetime | None) -> Iterator[Told]:
     """What a CDR adds: the recording; and of a call that began before we were ``connected``, all the rest.
 
     Its ``AnswerTime`` is when the dialplan answered, be it for music: of a call that was seen from its beginning, the
@@ -23,27 +25,28 @@ def read_cdr(event: Message, office: Office, at: datetime, connected: datetime |
     channel, uniqueid = event.get("channel", ""), event.get("uniqueid", "")
     inbound = office.is_trunk(channel)
     if not (inbound or office.is_trunk(event.get("destinationchannel", ""))):
-        return None
+        return
     if (event.get("linkedid") or uniqueid) != uniqueid or channel.endswith(";2"):
-        return None  # a leg within the call
+        return  # a leg within the call
     told: Told = {
         "interaction": uniqueid,
         "recording_url": office.recording_url(event.get("recordingfile") or event.get("userfield", "")),
     }
     began = began_at(uniqueid)
-    if connected and began and began < connected:
-        return {**told, **_whole(event, office, at, inbound=inbound)}
-    return told if told["recording_url"] else None
+    if connected and began and began + _SECOND < connected:
+        yield {"interaction": uniqueid, "at": began, **_parties(event, office, inbound=inbound)}
+        yield {**told, **_end(event, office, at, inbound=inbound)}
+    elif told["recording_url"]:
+        yield told
 
 
-def _whole(event: Message, office: Office, at: datetime, *, inbound: bool) -> Told:
+def _end(event: Message, office: Office, at: datetime, *, inbound: bool) -> Told:
     dialled, end = event.get("destinationchannel", ""), _local(event.get("endtime"))
     answered = _local(event.get("answertime"))
     talked = event.get("disposition") == "ANSWERED" and bool(dialled)
     ours = dialled if inbound else event.get("channel", "")
     zone = round((at - end) / _QUARTER) * _QUARTER if end else timedelta(0)
     return {
-        **_parties(event, office, inbound=inbound),
         "agent": office.agent(endpoint(ours)) if talked or not inbound else None,
         "state": CallState.ENDED if talked else CallState.MISSED,
         "at": end + zone if end else at,
@@ -54,8 +57,8 @@ def _whole(event: Message, office: Office, at: datetime, *, inbound: bool) -> To
 def _parties(event: Message, office: Office, *, inbound: bool) -> dict[str, Any]:
     if inbound:
         return {"direction": Direction.INBOUND, "sender": office.customer(event.get("source", ""))}
-    dialled = event.get("lastdata", "").partition(",")[0]
-    return {"direction": Direction.OUTBOUND, "recipient": office.dialled(dialled, event.get("destination", ""))}
+    recipient = office.dialled(event.get("lastdata", ""), event.get("destination", ""))
+    return {"direction": Direction.OUTBOUND, "recipient": recipient}
 
 
 def _local(written: str | None) -> datetime | None:
@@ -87,8 +90,9 @@ def _sides(first: Message | None, customers: Message, office: Office) -> Told:
         return {"direction": Direction.INBOUND, "sender": customer}
     if first is None:
         return {"sender": customer, "recipient": customer}
+    recipient = office.dialled(first.get("applicationdata", ""), customers.get("calleridnum", ""))
     agent = office.agent(endpoint(first.get("channel", "")))
-    return {"direction": Direction.OUTBOUND, "recipient": customer, "agent": agent}
+    return {"direction": Direction.OUTBOUND, "recipient": recipient, "agent": agent}
 
 
 def _partner(customers: Message, channels: Sequence[Message], office: Office) -> Message | None:

@@ -172,7 +172,8 @@ LEG = channel(TRUNK_2, "912125550123", f"{BEGAN}.48")
 )
 def test_a_call_that_an_agent_makes_is_theirs_to_whom_the_trunk_dialled(dialled: str) -> None:
     leg = {"caller": AGENT, "dialled": TRUNK_2, "DialString": dialled}
-    call = interaction(dial("DialBegin", 1, **leg), answered(8, **leg), hangup(60, LEG), hangup(60, AGENT))
+    ends = {**leg, "DialString": ""}  # as the number is shown, it begins with the digit for the line
+    call = interaction(dial("DialBegin", 1, **leg), answered(8, **ends), hangup(60, LEG), hangup(60, AGENT))
     assert (call.state, call.direction, call.customer) == (CallState.ENDED, Direction.OUTBOUND, (phone(CUSTOMER),))
     assert (call.agent, call.talk_seconds) == ("101", 52)
 
@@ -260,6 +261,16 @@ def test_a_cdr_tells_of_a_call_that_began_before_we_listened_in_whatever_zone(ho
     assert (call.direction, call.customer) == (Direction.INBOUND, (phone(CUSTOMER),))
 
 
+def test_a_cdr_of_a_call_that_asterisk_made_leaves_it_outbound() -> None:
+    made = event("DialBegin", 1, **channel(TRUNK, CUSTOMER, prefix="Dest"), DialString="12125550123@provider")
+    call = fold([*facts(made), *known_from(30, cdr(60.2))], Kind.CALL)
+    assert (call.direction, call.customer) == (Direction.OUTBOUND, (phone(CUSTOMER),))
+
+
+def test_a_call_that_began_in_the_second_of_the_login_was_seen_from_its_beginning() -> None:
+    assert known_from(0.9, cdr(60.2)) == []
+
+
 @pytest.mark.parametrize("told", [{"Disposition": "NO ANSWER"}, {"DestinationChannel": ""}, {"Disposition": "BUSY"}])
 def test_a_cdr_of_a_call_that_no_phone_took_says_missed(told: dict[str, str]) -> None:
     assert fold(known_from(30, cdr(60.2, **told)), Kind.CALL).is_missed
@@ -306,7 +317,8 @@ def test_a_call_that_waits_is_known_as_ringing() -> None:
 
 
 def test_an_outbound_call_that_is_under_way_is_the_agents() -> None:
-    body = listed(**{**AGENT, "BridgeId": "b1"}) + listed(**{**LEG, "CallerIDNum": "12125550123", "BridgeId": "b1"})
+    dials = {"Application": "Dial", "ApplicationData": "PJSIP/12125550123@provider,60,T", "BridgeId": "b1"}
+    body = listed(**{**AGENT, **dials}) + listed(**{**LEG, "BridgeId": "b1"})
     call = fold(asterisk().parse(raw(body, received_at=at(30))), Kind.CALL)  # type: ignore[arg-type]
     assert (call.direction, call.agent, call.customer) == (Direction.OUTBOUND, "101", (phone(CUSTOMER),))
 
