@@ -144,7 +144,7 @@ class PBX:
             "manager": (
                 f"[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {self.port}\ntimestampevents = yes\n"
                 f"[cxsdk]\n{user}read = call,agent,cdr\nwrite = reporting\n"
-                f"[driver]\n{user}write = all\n"
+                f"[driver]\n{user}read = system\nwrite = all\n"
             ),
             "cdr": "[general]\nenable = yes\n",
             "cdr_manager": "[general]\nenabled = yes\n[mappings]\nlinkedid => LinkedID\n",
@@ -166,10 +166,11 @@ class PBX:
                 time.sleep(0.1)
         else:
             raise AssertionError("Asterisk does not listen.")
-        sock.sendall(write_message(Action="Login", Username="driver", Secret=SECRET, Events="off"))
+        sock.sendall(write_message(Action="Login", Username="driver", Secret=SECRET))
         said = b""
-        while b"Authentication accepted\r\n\r\n" not in said:
+        while b"Event: FullyBooted\r\n" not in said or not said.endswith(b"\r\n\r\n"):
             said += sock.recv(65_536)
+        sock.sendall(write_message(Action="Events", EventMask="off"))
         return sock
 
 
