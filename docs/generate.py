@@ -38,6 +38,7 @@ BUNDLED = (
     "cxsdk_telephony:Telephony",
     "cxsdk_twilio:Twilio",
     "cxsdk_twilio:TwilioVoice",
+    "cxsdk_asterisk:Asterisk",
     "cxsdk_hostedsurvey:HostedSurvey",
     "cxsdk_typeform:Typeform",
 )
