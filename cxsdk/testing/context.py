@@ -14,11 +14,15 @@ from cxsdk.capabilities.inbound import Inbound
 from cxsdk.capabilities.plugin import Plugin
 from cxsdk.domain.clock import Clock, ManualClock
 from cxsdk.domain.facts import Fact
+from cxsdk.domain.oauth import OAuth
 from cxsdk.domain.outward import Receipt
 from cxsdk.domain.raw import Page, Raw, Request
 from cxsdk.domain.secret import Secret
-from cxsdk.http import Session
+from cxsdk.http import OAuthSession, Session
+from cxsdk.http.token_endpoint import TokenEndpoint
+from cxsdk.http.tokens import Tokens
 from cxsdk.observe import logger
+from cxsdk.testing.granting import MemoryVault
 
 #: The present of a test that names no other: a Monday noon.
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -47,12 +51,25 @@ class MemoryState:
 
 
 class SampleContext:
-    """What ``open`` gets in a test. ``base_url``, where given, stands for every provider: a server on loopback."""
+    """What ``open`` gets in a test. ``base_url``, where given, stands for every provider: a server on loopback.
 
-    def __init__(self, plugin: Plugin, *, clock: Clock | None = None, base_url: str | None = None) -> None:
+    An account that is connected by OAuth is connected already, with a token that is good for an hour of its clock;
+    ``granted`` is what the provider told with it besides tokens.
+    """
+
+    def __init__(
+        self,
+        plugin: Plugin,
+        *,
+        clock: Clock | None = None,
+        base_url: str | None = None,
+        granted: Mapping[str, Any] | None = None,
+    ) -> None:
         self._plugin = plugin
         self._base_url = base_url
-        self._sessions: list[Session] = []
+        self._granted = granted or {}
+        self._tokens: Tokens | None = None
+        self._sessions: list[Session | OAuthSession] = []
         self.clock: Clock = clock or ManualClock(NOW)
         self.log: Any = logger("cxsdk.plugin", account=plugin.name)
         self.state: KeyValue = MemoryState()
@@ -65,12 +82,24 @@ class SampleContext:
         bearer: Secret | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         basic: tuple[str, Secret] | None = None,
-    ) -> Session:
+        oauth: OAuth | None = None,
+    ) -> Session | OAuthSession:
         """The real session of ``cxsdk.http``, with the plugin's own deadline and classification."""
         url = self._base_url or base_url
-        session = Session.of(self._plugin, url, clock=self.clock, bearer=bearer, headers=headers, basic=basic)
+        session = (
+            OAuthSession(self._plugin, oauth, url, self._granted_to(oauth), headers=headers, clock=self.clock)
+            if oauth
+            else Session.of(self._plugin, url, clock=self.clock, bearer=bearer, headers=headers, basic=basic)
+        )
         self._sessions.append(session)
         return session
+
+    def _granted_to(self, oauth: OAuth) -> Tokens:
+        if self._tokens is None:
+            endpoint = TokenEndpoint(self._plugin, oauth, self.clock)
+            vault = MemoryVault(self.clock, self._granted)
+            self._tokens = Tokens(self._plugin.name, endpoint, vault, self.clock, self._plugin.deadline_s)
+        return self._tokens
 
     def survey_link(self, token: str, expires_at: datetime) -> str:
         """An address that shows the token and is signed by nobody."""
@@ -83,9 +112,14 @@ class SampleContext:
 
 
 @contextmanager
-def opened(plugin: P, *, clock: Clock | None = None, base_url: str | None = None) -> Iterator[P]:
-    """The plugin between ``open`` and ``close``, at 2026-01-05T12:00Z unless another clock is given."""
-    context = SampleContext(plugin, clock=clock, base_url=base_url)
+def opened(
+    plugin: P, *, clock: Clock | None = None, base_url: str | None = None, granted: Mapping[str, Any] | None = None
+) -> Iterator[P]:
+    """The plugin between ``open`` and ``close``, at 2026-01-05T12:00Z unless another clock is given.
+
+    ``granted`` is what the provider told when it granted access by OAuth: domains, ids.
+    """
+    context = SampleContext(plugin, clock=clock, base_url=base_url, granted=granted)
     try:
         plugin.open(context)
         yield plugin
