@@ -82,8 +82,8 @@ class CX(Settings):
     broker: str = Field(default="memory://", repr=False)
     #: The key that signs survey links, at least 16 bytes. Without one, a key is made once and kept in the database.
     signing_key: Secret | None = None
-    #: The keys that encrypt what providers grant to accounts that are connected by OAuth: the first one encrypts, all of
-    #: them decrypt. Each is made by ``cxsdk key create``; see [OAuth](oauth.md).
+    #: The keys that encrypt what providers grant to accounts that are connected by OAuth: the first one encrypts, all
+    #: of them decrypt. Each is made by ``cxsdk key create``; see [OAuth](oauth.md).
     secrets_keys: tuple[Secret, ...] = ()
     #: How long raw inbound records are kept after they were understood.
     keep_raw: Duration = KEEP_RAW

@@ -15,7 +15,8 @@ from cxsdk.errors import AuthenticationError, ConfigurationError
 from cxsdk.http.call import Origin
 from cxsdk.http.deadline import deadline
 from cxsdk.http.session import Session, Told
-from cxsdk.http.tokens import Kept, Tokens
+from cxsdk.http.tokens import Tokens
+from cxsdk.http.vault import Kept
 
 if TYPE_CHECKING:
     from cxsdk.capabilities.plugin import Plugin

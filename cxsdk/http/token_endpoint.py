@@ -22,8 +22,8 @@ from cxsdk.observe import register
 if TYPE_CHECKING:
     from cxsdk.capabilities.plugin import Plugin
 
-RECONNECT = "reconnect_needed"
-REFUSED = "oauth_refused"
+#: The codes of an account that must be connected again, and of an application that the provider does not accept.
+RECONNECT, REFUSED = "reconnect_needed", "oauth_refused"
 
 
 class TokenEndpoint:
@@ -54,7 +54,7 @@ class TokenEndpoint:
             raise AuthenticationError(
                 f"{self._plugin.name}: its access has ended, and the provider gave nothing to renew it with. "
                 f"{reconnect(self._plugin.name)}",
-                code=RECONNECT,
+                code="reconnect_needed",
             )
         parameters = {"grant_type": "refresh_token", "refresh_token": grant.refresh_token.reveal()}
         redirected = {"redirect_uri": grant.redirect_uri} if grant.redirect_uri else {}
@@ -111,7 +111,7 @@ class TokenEndpoint:
         if any(told in self._oauth.over for told in answer.values() if isinstance(told, str)):
             return AuthenticationError(
                 f"{self._plugin.name}: the provider has ended our access. {reconnect(self._plugin.name)}",
-                code=RECONNECT,
+                code="reconnect_needed",
             )
         theirs = self._plugin.classify(response)  # a limit may look like anything
         if isinstance(theirs, Transient):
@@ -149,7 +149,7 @@ def _without_token(account: str, answer: Mapping[str, Any]) -> ProviderError:
     return AuthenticationError(
         f"{account}: the token endpoint answered without a token. Check the application's id, secret and state at the "
         f"provider. If that does not help: {reconnect(account)}",
-        code=REFUSED,
+        code="oauth_refused",
     )
 
 
@@ -166,7 +166,7 @@ def _needs_somebody(account: str, error: ProviderError) -> AuthenticationError:
         provider_code=error.provider_code,
         request_id=error.request_id,
         body=error.body,
-        code=REFUSED,
+        code="oauth_refused",
     )
 
 

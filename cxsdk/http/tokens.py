@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Protocol
 
 from cxsdk.domain.clock import Clock, stopwatch
 from cxsdk.domain.oauth import Grant
 from cxsdk.errors import AuthenticationError, CxsdkError, Transient
 from cxsdk.http.deadline import deadline, ends_at
 from cxsdk.http.token_endpoint import RECONNECT, TokenEndpoint, reconnect
+from cxsdk.http.vault import Kept, Lease, Vault
 from cxsdk.observe import forget, logger
 
 #: How long nobody else tries after a renewal that failed, and how soon those who wait for a token look again.
 PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=5)
 LOOK_EVERY_S = 0.1
 #: So long somebody waits for the token that another process renews.
 PATIENCE_S = 5.0
@@ -32,43 +32,6 @@ LOOK_AGAIN_S = 60.0
 TOO_YOUNG = timedelta(minutes=1)
 #: A lease is so many times as long as the call may take: there must be time to store what came.
 SPARE = 1.5
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A grant as it is stored. ``generation`` counts the grants of the account; ``now`` is the store's own time."""
-
-    grant: Grant
-    generation: int
-    now: datetime
-    problem: str = ""  #: why it is good no more
-
-
-@dataclass(frozen=True)
-class Lease:
-    """The right to renew, and the store's time when it was given."""
-
-    fence: int
-    at: datetime
-
-
-class Vault(Protocol):
-    """Where the grant of one account is kept, shared by all processes."""
-
-    def load(self) -> Kept | None:
-        """What is kept, or None where the account was never connected."""
-
-    def begin(self, generation: int, lease: timedelta) -> Lease | None:
-        """The lease, or None while somebody else has it, or where the grant is another by now."""
-
-    def keep(self, grant: Grant, generation: int) -> bool:
-        """Stores the successor of a generation, and ends the lease; False where there is one already."""
-
-    def give_up(self, generation: int, problem: str) -> bool:
-        """Says that a generation is good no more, and has the account rest; False where it has a successor."""
-
-    def release(self, lease: Lease, wait: timedelta) -> None:
-        """Gives a lease back: nobody tries before so long."""
 
 
 class Tokens:
@@ -107,6 +70,10 @@ class Tokens:
             return self._unless_late(known)
         try:
             return self._look(self._is_early, self._is_good)
+        except Transient:
+            if known is None or not self._is_good(known):
+                raise
+            return known
         finally:
             self._lock.release()
 
@@ -133,6 +100,8 @@ class Tokens:
             kept = self._load()
             if is_enough(kept):
                 return kept
+            if self._left() < self._deadline_s / 2:
+                return self._in_a_hurry(kept, is_usable)
             begun = stopwatch()
             lease = self._vault.begin(kept.generation, timedelta(seconds=self._deadline_s * SPARE))
             if lease is not None:
@@ -145,6 +114,12 @@ class Tokens:
                 raise Transient(f"{self._account}: another process renews the token.", retry_after=PAUSE.seconds)
             else:
                 self._sleep(LOOK_EVERY_S)
+
+    def _in_a_hurry(self, kept: Kept, is_usable: Callable[[Kept], bool]) -> Kept:
+        """An answer that is cut off may cost the only refresh token: whoever has little time left does not ask."""
+        if is_usable(kept):
+            return kept
+        raise Transient(f"{self._account}: too little time was left to renew the token.")
 
     def _renew(self, kept: Kept, lease: Lease, begun: float, is_usable: Callable[[Kept], bool]) -> Kept:
         try:
@@ -162,7 +137,7 @@ class Tokens:
                 self._log.warning("reconnect_needed", cure=reconnect(self._account))
                 raise error
             return self._load()  # somebody has stored another since: that it was refused is no wonder
-        wait = max(PAUSE, timedelta(seconds=getattr(error, "retry_after", None) or 0))
+        wait = min(max(PAUSE, timedelta(seconds=getattr(error, "retry_after", None) or 0)), LONGEST_PAUSE)
         self._vault.release(lease, wait)
         if not is_usable(kept):
             raise error

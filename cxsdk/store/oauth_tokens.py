@@ -15,7 +15,7 @@ from sqlalchemy import or_, select, update
 
 from cxsdk.domain.oauth import Grant
 from cxsdk.errors import StoreUnavailable, Transient
-from cxsdk.http.tokens import Kept, Lease
+from cxsdk.http.vault import Kept, Lease
 from cxsdk.store import accounts
 from cxsdk.store.engine import NOW, LostRace, Store, Transaction
 from cxsdk.store.rows import insert_for

@@ -9,6 +9,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -38,7 +39,14 @@ class Sealer:
         self._box: Any = None
 
     def check(self, why: str) -> None:
-        """Raises ConfigurationError where there is no key."""
+        """Raises ConfigurationError where there is no key, or not the library that uses it."""
+        if find_spec("cryptography") is None:
+            raise ConfigurationError(
+                f"{why}, and the library that encrypts what is granted is missing.",
+                path="CX.secrets_keys",
+                cure="Run: pip install 'cxsdk[oauth]'",
+                code="extra_missing",
+            )
         if not self._keys:
             raise ConfigurationError(
                 f"{why}, and there is no key to encrypt what is granted.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.oauth import Grant
-from cxsdk.http.tokens import Kept, Lease
+from cxsdk.http.vault import Kept, Lease
 
 #: The tokens of an account in a test, until it renews them.
 ACCESS_TOKEN, REFRESH_TOKEN = "sample-access-token", "sample-refresh-token"

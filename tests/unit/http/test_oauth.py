@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import requests
 import responses
+from pydantic import Field
 
 from cxsdk import AuthenticationError, Channel, ConfigurationError, Context, Http, OAuth, RateLimited, Secret, Transient
 from cxsdk.domain.clock import ManualClock
 from cxsdk.domain.oauth import Grant
+from cxsdk.http.deadline import deadline
 from cxsdk.http.token_endpoint import TokenEndpoint
 from cxsdk.http.tokens import TOO_YOUNG, Tokens
 from cxsdk.observe import redact
@@ -40,7 +41,7 @@ class Sample(Channel):
     """One account at a provider that grants access by OAuth."""
 
     client_secret: Secret
-    differences: Mapping[str, Any] = MappingProxyType({})
+    differences: dict[str, Any] = Field(default_factory=dict)
     address: str = API
 
     def open(self, context: Context) -> None:
@@ -78,6 +79,10 @@ def gives(provider: responses.RequestsMock, url: str = TOKEN, method: str = "POS
 
 def bearers(provider: responses.RequestsMock) -> list[str | None]:
     return [call.request.headers.get("Authorization") for call in provider.calls if call.request.url.startswith(API)]
+
+
+def raise_(error: Exception) -> Any:
+    raise error
 
 
 def form_of(call: Any) -> dict[str, list[str]]:
@@ -177,6 +182,45 @@ def test_one_that_waits_in_vain_is_told_when_to_come_back(clock: ManualClock, mo
     with pytest.raises(Transient, match="another process") as late:
         tokens_of(vault, clock).current()
     assert late.value.retry_after == 2
+
+
+def test_nobody_asks_who_has_too_little_time_left_for_the_answer(
+    provider: responses.RequestsMock, clock: ManualClock
+) -> None:
+    provider.get(f"{API}/users", json=[])
+    renewed = gives(provider)
+    with opened(sample(), clock=clock) as plugin:
+        clock.advance(timedelta(minutes=56))
+        with deadline(9):  # of 20 s
+            plugin.api.get("/users")  # with the old token
+            clock.advance(timedelta(minutes=5))
+            with pytest.raises(Transient, match="too little time"):
+                plugin.api.get("/users")
+        assert renewed.call_count == 0
+        plugin.api.get("/users")
+        assert renewed.call_count == 1
+
+
+def test_a_good_token_is_used_while_the_database_is_away(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = MemoryVault(clock, {})
+    tokens = tokens_of(vault, clock)
+    tokens.current()
+    monkeypatch.setattr("cxsdk.http.tokens.LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(vault, "load", lambda: raise_(Transient("away")))
+    assert tokens.current().generation == 1
+    clock.advance(timedelta(hours=1))
+    with pytest.raises(Transient, match="away"):
+        tokens.current()
+
+
+def test_an_account_that_is_connected_anew_is_noticed(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = MemoryVault(clock, {})
+    tokens = tokens_of(vault, clock)
+    tokens.current()
+    vault.keep(Grant.of({"access_token": "b", "expires_in": 3600}, clock.now()), 1)
+    assert tokens.current().generation == 1
+    monkeypatch.setattr("cxsdk.http.tokens.LOOK_AGAIN_S", 0.0)
+    assert tokens.current().generation == 2
 
 
 # -- refused

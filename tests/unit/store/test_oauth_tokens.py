@@ -92,6 +92,13 @@ def test_without_a_key_nothing_is_sealed(vault_of: Callable[..., TokenVault], st
     assert error.value.code == "secrets_key_missing"
 
 
+def test_a_library_that_is_missing_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cxsdk.store.sealing.find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'cxsdk.oauth.'") as error:
+        Sealer((OLD,)).check("An account is connected by OAuth")
+    assert error.value.code == "extra_missing"
+
+
 @pytest.mark.parametrize("text", ["", "short", "x" * 44, new_key()[:-2], new_key() + "=", "é" * 44])
 def test_a_key_is_told_from_what_is_none(text: str) -> None:
     assert is_key(new_key())
