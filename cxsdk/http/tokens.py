@@ -55,6 +55,7 @@ class Tokens:
         self._lock = Lock()
         self._known: Kept | None = None
         self._looked_at = 0.0
+        self._unsaved: tuple[Grant, int] | None = None
         self._past: Grant | None = None
         self._ahead = timedelta(0)  # of our clock before the store's
         self._not_before: datetime | None = None  # when it is worth trying again
@@ -97,11 +98,12 @@ class Tokens:
     def _look(self, is_enough: Callable[[Kept], bool], is_usable: Callable[[Kept], bool]) -> Kept:
         end = ends_at(min(self._deadline_s, PATIENCE_S))
         while True:
+            self._save()
             kept = self._load()
             if is_enough(kept):
                 return kept
-            if self._left() < self._deadline_s / 2:
-                return self._in_a_hurry(kept, is_usable)
+            if self._left() < self._deadline_s / 2 or self._is_waiting():
+                return self._not_now(kept, is_usable)
             begun = stopwatch()
             lease = self._vault.begin(kept.generation, timedelta(seconds=self._deadline_s * SPARE))
             if lease is not None:
@@ -115,11 +117,11 @@ class Tokens:
             else:
                 self._sleep(LOOK_EVERY_S)
 
-    def _in_a_hurry(self, kept: Kept, is_usable: Callable[[Kept], bool]) -> Kept:
-        """An answer that is cut off may cost the only refresh token: whoever has little time left does not ask."""
+    def _not_now(self, kept: Kept, is_usable: Callable[[Kept], bool]) -> Kept:
+        """A renewal has just failed; or too little time is left for one: its answer may be the only refresh token."""
         if is_usable(kept):
             return kept
-        raise Transient(f"{self._account}: too little time was left to renew the token.")
+        raise Transient(f"{self._account}: its token has ended and is renewed soon.", retry_after=PAUSE.seconds)
 
     def _renew(self, kept: Kept, lease: Lease, begun: float, is_usable: Callable[[Kept], bool]) -> Kept:
         try:
@@ -127,9 +129,19 @@ class Tokens:
                 grant = self._endpoint.renew(kept.grant, lease.at)
         except CxsdkError as error:
             return self._failed(kept, lease, error, is_usable)
-        if self._vault.keep(grant, kept.generation):
-            self._log.info("token_renewed", generation=kept.generation + 1)
+        self._unsaved = grant, kept.generation
+        self._save()
         return self._load()
+
+    def _save(self) -> None:
+        """Stores what came, before anybody uses it. Where the database is away, whoever looks next tries again: it may
+        be the only copy of a refresh token.
+        """
+        if self._unsaved is not None:
+            grant, generation = self._unsaved
+            if self._vault.keep(grant, generation):
+                self._log.info("token_renewed", generation=generation + 1)
+            self._unsaved = None
 
     def _failed(self, kept: Kept, lease: Lease, error: CxsdkError, is_usable: Callable[[Kept], bool]) -> Kept:
         if error.code == RECONNECT:
@@ -139,10 +151,11 @@ class Tokens:
             return self._load()  # somebody has stored another since: that it was refused is no wonder
         wait = min(max(PAUSE, timedelta(seconds=getattr(error, "retry_after", None) or 0)), LONGEST_PAUSE)
         self._vault.release(lease, wait)
+        self._log.warning("token_not_renewed", why=error.code, error=str(error))
+        self._later(kept, wait)
         if not is_usable(kept):
             raise error
-        self._log.warning("token_not_renewed", why=error.code, error=str(error))
-        return self._later(kept, wait)
+        return kept
 
     def _load(self) -> Kept:
         kept = self._vault.load()

@@ -50,7 +50,7 @@ class TokenVault:
     def begin(self, generation: int, lease: timedelta) -> Lease | None:
         """The lease, or None while somebody else has it, or where the grant is another by now."""
         at = self._store.dialect.at
-        is_free = or_(table.c.lease_until.is_(None), table.c.lease_until < at("now"))
+        is_free = or_(table.c.lease_until.is_(None), table.c.lease_until <= at("now"))
         take = update(table).where(self._is(generation), table.c.problem.is_(None), is_free)
         taken = take.values(lease_until=at("until"), fence=table.c.fence + 1).returning(table.c.fence)
         with _transiently(), self._store.write() as tx:

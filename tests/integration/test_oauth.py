@@ -179,7 +179,7 @@ def test_processes_share_a_token_that_is_renewed_again_and_again(
         for worker in workers:
             assert worker.stdout is not None
             assert worker.stdout.readline() == "ready\n"
-        ended = at_once(*[lambda worker=worker: worker.communicate("go\n", timeout=30) for worker in workers])  # type: ignore[misc]
+        ended = at_once(*[lambda worker=worker: worker.communicate("go\n", timeout=60) for worker in workers])  # type: ignore[misc]
     finally:
         for worker in workers:
             worker.kill()

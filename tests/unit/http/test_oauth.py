@@ -157,6 +157,29 @@ def test_a_new_grant_is_stored_before_it_is_handed_out(provider: responses.Reque
     assert tokens.current().grant.access_token.reveal() == vault.kept_first == "new-access-token"
 
 
+class _Away(MemoryVault):
+    """Cannot be written to the first times."""
+
+    times = 2
+
+    def keep(self, grant: Grant, generation: int) -> bool:
+        self.times -= 1
+        return raise_(Transient("away")) if self.times >= 0 else super().keep(grant, generation)
+
+
+def test_a_grant_that_could_not_be_stored_is_not_lost_and_not_used_before_it_is(
+    provider: responses.RequestsMock, clock: ManualClock
+) -> None:
+    renewed = gives(provider)
+    tokens = tokens_of(_Away(clock, {}), clock)
+    clock.advance(timedelta(hours=1))
+    for _ in range(2):
+        with pytest.raises(Transient, match="away"):
+            tokens.current()
+    assert tokens.current().grant.access_token == Secret("new-access-token")
+    assert renewed.call_count == 1
+
+
 def test_the_old_token_is_used_while_another_process_renews_it(clock: ManualClock) -> None:
     vault = MemoryVault(clock, {})
     tokens = tokens_of(vault, clock)
@@ -194,7 +217,7 @@ def test_nobody_asks_who_has_too_little_time_left_for_the_answer(
         with deadline(9):  # of 20 s
             plugin.api.get("/users")  # with the old token
             clock.advance(timedelta(minutes=5))
-            with pytest.raises(Transient, match="too little time"):
+            with pytest.raises(Transient, match="renewed soon"):
                 plugin.api.get("/users")
         assert renewed.call_count == 0
         plugin.api.get("/users")
