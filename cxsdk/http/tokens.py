@@ -134,8 +134,9 @@ class Tokens:
         return self._load()
 
     def _save(self) -> None:
-        """Stores what came, before anybody uses it. Where the database is away, whoever looks next tries again: it may
-        be the only copy of a refresh token.
+        """Stores what came, before anybody uses it.
+
+        Where the database is away, whoever looks next tries again: it may be the only copy of a refresh token.
         """
         if self._unsaved is not None:
             grant, generation = self._unsaved
