@@ -99,7 +99,11 @@ def test_a_library_that_is_missing_is_told_at_the_start(monkeypatch: pytest.Monk
     assert error.value.code == "extra_missing"
 
 
-@pytest.mark.parametrize("text", ["", "short", "x" * 44, new_key()[:-2], new_key() + "=", "é" * 44])
+@pytest.mark.parametrize(
+    "text",
+    ["", "short", "x" * 44, new_key()[:-2], new_key() + "=", "é" * 44],
+    ids=["empty", "short", "letters", "cut off", "too long", "foreign"],
+)
 def test_a_key_is_told_from_what_is_none(text: str) -> None:
     assert is_key(new_key())
     assert not is_key(text)
