@@ -52,7 +52,8 @@ types-ours: $(READY)
 
 # The sample plugins as an author sees them, who has no settings of ours.
 types-samples: $(READY)
-	$(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing
+	$(BIN)/python -m tests.scaffolds $(SCAFFOLDS)
+	MYPYPATH=$(subst $(space),:,$(wildcard $(SCAFFOLDS)/*)) $(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing $(SCAFFOLDS)
 
 # Tests that need nothing.
 unit: $(READY)
