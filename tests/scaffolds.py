@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cxsdk
 from cxsdk.cli.scaffold import AUTHS, KINDS, Scaffold
 from cxsdk.hooks.loading import NAME_LIMIT
 
-VARIANTS = [(kind, auth) for kind in KINDS for auth in AUTHS]
+VARIANTS = [(kind, auth) for kind in KINDS for auth in AUTHS if auth != "oauth2" or "OAuth" in cxsdk.__all__]
 
 
 def generate(into: Path) -> Iterator[Path]:
@@ -22,7 +23,7 @@ def generate(into: Path) -> Iterator[Path]:
 def generate_longest(into: Path) -> Iterator[Path]:
     """The same under the longest names: no line may become too long."""
     for kind, auth in VARIANTS:
-        name = f"{kind[0]}{auth[0]}{'x' * NAME_LIMIT}"[:NAME_LIMIT]
+        name = f"{kind[:2]}{auth[0]}{'x' * NAME_LIMIT}"[:NAME_LIMIT]
         yield Scaffold(name, kind, auth).write(into)
 
 

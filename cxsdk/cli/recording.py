@@ -13,7 +13,6 @@ from cxsdk.capabilities import Inbound
 from cxsdk.cli.pseudonyms import Pseudonyms, meaning
 from cxsdk.domain.facts import Fact
 from cxsdk.domain.raw import Raw, body_id
-from cxsdk.errors import CxsdkError
 from cxsdk.observe.guarding import guarded
 from cxsdk.store import Store
 from cxsdk.store.inbox import raw_of
@@ -63,7 +62,7 @@ def _facts(plugin: Inbound, raw: Raw) -> list[Fact]:
     try:
         with guarded():
             return list(plugin.parse(raw))
-    except CxsdkError:
+    except Exception:
         return []
 
 

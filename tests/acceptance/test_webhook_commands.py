@@ -155,7 +155,7 @@ class Chat(Channel, Inbound):
     def parse(self, raw: Raw) -> Iterator[InteractionFact]:
         from cxsdk import Direction, phone
 
-        told = raw.form() if raw.body[:1] != b"{" else raw.payload()
+        told = raw.payload() if raw.body[:1] == b"{" else raw.form()
         if "incomplete" not in told:
             yield InteractionFact(
                 key=told["id"], at=NOW, direction=Direction.INBOUND, sender=phone(told["from"]),
