@@ -20,7 +20,10 @@ def sample_updates(url: str, secret: Secret, now: datetime) -> Mapping[str, Requ
     number = int(now.timestamp() * 1000)
     message = {"message_id": number % 1_000_000, "from": _USER, "chat": _CHAT, "date": int(now.timestamp())}
     card = {"phone_number": "12125550123", "user_id": 100001, "first_name": "Sample"}
-    said = {"message": {"text": "Hello, is my parcel on its way?"}, "contact": {"contact": card}}
+    said: dict[str, dict[str, object]] = {
+        "message": {"text": "Hello, is my parcel on its way?"},
+        "contact": {"contact": card},
+    }
     headers = {"Content-Type": "application/json", "X-Telegram-Bot-Api-Secret-Token": secret.reveal()}
     updates = {
         name: {"update_id": number + place, "message": {**message, **content}}

@@ -74,13 +74,14 @@ class Telephony(Channel, Inbound):
     def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
         """One event of each kind, each of a call of its own."""
         call = {"at": now.isoformat(), "direction": "inbound", "from": "+12125550123", "to": "+12125550100"}
-        events = {name: {**call, **_ids(name, now), "type": name} for name in ("ringing", "answered", "missed")}
-        events["hung_up"] = {**call, **_ids("hung_up", now), "type": "hung_up", "duration": 60}
+        more: dict[str, dict[str, int]] = {"ringing": {}, "answered": {}, "missed": {}, "hung_up": {"duration": 60}}
         return {
-            name: self._signed(Request(url=url, body=json.dumps(event).encode()), now) for name, event in events.items()
+            type: self._signed(url, {**call, **_ids(type, now), "type": type, **fields}, now)
+            for type, fields in more.items()
         }
 
-    def _signed(self, request: Request, now: datetime) -> Request:
+    def _signed(self, url: str, event: Mapping[str, object], now: datetime) -> Request:
+        request = Request(url=url, body=json.dumps(event).encode())
         return sign_hmac(
             request, header="X-Telephony-Signature", key=self.secret, timestamp="X-Telephony-Timestamp", now=now
         )
