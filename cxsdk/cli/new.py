@@ -19,7 +19,10 @@ def command() -> None:
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the vendor is to a company.")
 @click.option("--auth", type=click.Choice(AUTHS), default="token", show_default=True, help="How its API is opened.")
 @click.option(
-    "--into", type=click.Path(path_type=Path), default=".", help="The folder in which to make it.  [default: .]"
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    help="The folder in which to make it.  [default: .]",
 )
 def plugin(name: str, kind: str, auth: str, into: Path) -> None:
     """Makes a plugin that works, in a folder NAME of its own, for you to change.

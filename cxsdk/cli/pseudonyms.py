@@ -15,6 +15,7 @@ from cxsdk.observe.redaction import cleaned, redact
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _PHONE = re.compile(r"\+\d{7,15}\b")
 _NAME = re.compile(r"((first|last|full|middle|display|user|caller|customer|contact|profile)[ _-]?)?name", re.IGNORECASE)
+_PLACE = re.compile(r"\w*(city|street|zip|post(al)?_?code)", re.IGNORECASE)
 _CAPITAL = re.compile(r"[^\W\d_a-z]")
 _FORM = re.compile(rb"[\w.+%\[\]-]+=[^\s{}<>]*(&[\w.+%\[\]-]+=[^\s{}<>]*)*")
 #: Fields of facts that hold what people wrote, or how they are called.
@@ -36,7 +37,7 @@ class Pseudonyms:
         """The body with samples; None where it is neither JSON nor a form."""
         try:
             document = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             if not _FORM.fullmatch(body):
                 return None
             pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -52,28 +53,30 @@ class Pseudonyms:
             return value
         if isinstance(value, str):
             return self._text(name, value)
-        return int(self._sample(str(value), "number")) if str(value) in self._people else value
+        somebody = self._somebody(str(value))
+        return int(self._sample(*somebody)) if somebody and isinstance(value, int) else value
 
     def _text(self, name: str, text: str) -> str:
         if not text or text in self._own:
             return text
         if (shown := cleaned({name: text})[name]) != text and redact(text) == text:
             return str(shown)  # it is called like a secret
-        if self._is_somebody(text):
-            return self._sample(text, self._people.get(text, "phone"))
+        if somebody := self._somebody(text):
+            return self._sample(*somebody)
         if text in self._words or _is_name(name, text) or (not self._is_understood and _is_prose(text)):
             return self._sample(text, "words")
         text = _EMAIL.sub(lambda found: self._sample(found[0], "email"), redact(text))
         return _PHONE.sub(lambda found: self._sample(found[0], "phone"), text)
 
-    def _is_somebody(self, text: str) -> bool:
-        """Whether it is one of the identities, however a number is written."""
-        digits = re.sub(r"\D", "", text)
-        is_number = len(digits) > 6 and not re.search(r"[A-Za-z]", text)
-        return text in self._people or (
-            is_number
-            and any(kind == "phone" and held.endswith(digits.lstrip("0")) for held, kind in self._people.items())
-        )
+    def _somebody(self, text: str) -> tuple[str, str] | None:
+        """The identity that it is, with its kind, however a number is written."""
+        if text in self._people:
+            return text, self._people[text]
+        digits = re.sub(r"\D", "", text).lstrip("0")
+        if len(digits) < 7 or re.search(r"[A-Za-z]", text):
+            return None
+        phones = (held for held, kind in self._people.items() if kind == "phone" and held.endswith(digits))
+        return next(((held, "phone") for held in phones), None)
 
     def _sample(self, real: str, kind: str) -> str:
         if real in self._own:
@@ -92,8 +95,9 @@ _SAMPLES: dict[str, Callable[[int], str]] = {
 
 
 def _is_name(field: str, text: str) -> bool:
-    """Whether it is somebody's name, as far as its field and its first letter tell."""
-    return _NAME.fullmatch(field) is not None and _CAPITAL.match(text) is not None
+    """Whether it is somebody's name or where they live, as far as its field and its first letter tell."""
+    is_name = _NAME.fullmatch(field) is not None and _CAPITAL.match(text) is not None
+    return is_name or _PLACE.fullmatch(field) is not None
 
 
 def _is_prose(text: str) -> bool:
@@ -108,7 +112,7 @@ def meaning(fact: Fact) -> dict[str, Any]:
     answers = said.get("answers") or {}
     return {
         **said,
-        "kind": type(fact).__name__,
+        "fact": type(fact).__name__,
         "answers": {k: v for k, v in answers.items() if not isinstance(v, str)},
     }
 

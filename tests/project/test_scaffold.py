@@ -18,7 +18,6 @@ from cxsdk.cli.group import cli
 from cxsdk.cli.scaffold import KINDS, Scaffold
 from cxsdk.errors import ConfigurationError
 from cxsdk.hooks.loading import NAME_LIMIT
-from tests.project.tree import ROOT
 from tests.scaffolds import generate, generate_longest
 
 
@@ -127,7 +126,3 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
     assert told.exit_code == 0, told.output
     assert (tmp_path / "new" / "acme-desk" / "acme_desk" / "crm.py").is_file()
     assert "pytest" in told.output
-
-
-def test_types_are_checked_with_the_samples() -> None:
-    assert "tests.scaffolds" in (ROOT / "Makefile").read_text(encoding="utf-8")
