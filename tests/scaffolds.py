@@ -7,11 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import cxsdk
 from cxsdk.cli.scaffold import AUTHS, KINDS, Scaffold
 from cxsdk.hooks.loading import NAME_LIMIT
 
-VARIANTS = [(kind, auth) for kind in KINDS for auth in AUTHS if auth != "oauth2" or "OAuth" in cxsdk.__all__]
+VARIANTS = [(kind, auth) for kind in KINDS for auth in AUTHS]
 
 
 def generate(into: Path) -> Iterator[Path]:

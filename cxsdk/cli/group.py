@@ -26,6 +26,8 @@ COMMANDS = {
     "dead": "cxsdk.cli.dead",
     "replay": "cxsdk.cli.replay",
     "token": "cxsdk.cli.token",
+    "connect": "cxsdk.cli.connect",
+    "key": "cxsdk.cli.key",
     "new": "cxsdk.cli.new",
     "webhook": "cxsdk.cli.webhook",
 }
