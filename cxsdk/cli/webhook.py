@@ -94,7 +94,8 @@ def _inbound(cx: CX, account: str) -> Inbound:
 
 
 def _sample(cx: CX, account: str, event: str) -> Request:
-    samples = _inbound(cx, account).samples(f"{cx.public_url}{PATH}/{account}", SystemClock().now())
+    url = f"{cx.public_url}{PATH}/{account}"
+    samples = _inbound(cx, account).samples(url, SystemClock().now())
     if not samples:
         raise BadInput(
             f"The plugin of {account!r} offers no samples, or has no webhook with these settings.",
@@ -104,7 +105,7 @@ def _sample(cx: CX, account: str, event: str) -> Request:
         raise BadInput(
             f"{event!r} is no sample of {account!r}; known: {', '.join(sorted(samples))}.", code="sample_unknown"
         )
-    return samples[event]
+    return samples[event] if samples[event].url else samples[event].model_copy(update={"url": url})
 
 
 def _posted(place: str, request: Request) -> requests.Response:
