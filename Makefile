@@ -6,6 +6,8 @@ READY = .venv/ready
 DURATION ?= 60
 SEED ?= 1
 SOAK = $(BIN)/python -m tests.soak --duration $(DURATION) --seed $(SEED) $(ARGS)
+# Plugins that cxsdk new plugin made, to check their types.
+SCAFFOLDS = .mypy_cache/scaffolds
 PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Processes that tests start would compile everything anew each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -50,9 +52,10 @@ types: types-ours types-samples
 types-ours: $(READY)
 	$(BIN)/mypy
 
-# The sample plugins as an author sees them, who has no settings of ours.
+# The sample plugins, and those that cxsdk new plugin makes, as an author sees them, who has no settings of ours.
 types-samples: $(READY)
-	$(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing
+	$(BIN)/python -m tests.scaffolds $(SCAFFOLDS)
+	MYPYPATH=$$(echo $(SCAFFOLDS)/* | tr ' ' ':') $(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing $(SCAFFOLDS)
 
 # Tests that need nothing.
 unit: $(READY)

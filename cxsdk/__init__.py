@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from cxsdk.errors import Transient as Transient
     from cxsdk.errors import Unsupported as Unsupported
     from cxsdk.hooks import hookimpl as hookimpl
+    from cxsdk.webhooks import sign_hmac as sign_hmac
     from cxsdk.webhooks import verify_hmac as verify_hmac
     from cxsdk.webhooks import verify_token as verify_token
 
@@ -101,7 +102,7 @@ _HOMES = {
         "RateLimited", "Rejected", "SignatureError", "Transient", "Unsupported",
     ),
     "cxsdk.hooks": ("hookimpl",),
-    "cxsdk.webhooks": ("verify_hmac", "verify_token"),
+    "cxsdk.webhooks": ("sign_hmac", "verify_hmac", "verify_token"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -60,3 +60,11 @@ class Inbound(ABC):
     def sources(self) -> Mapping[str, Reader]:
         """What is read on and on, by a name that stays: each has a cursor, a lease and a thread of its own."""
         return {}
+
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        """Requests to our webhook as the provider sends them, by the names of their events, to try an installation.
+
+        ``url`` is the webhook's public address. Each is signed as of ``now``, with the account's own secret, and has an
+        id of its own at each moment, so that it is not taken for a repetition. ``cxsdk webhook send`` sends them.
+        """
+        return {}

@@ -28,6 +28,8 @@ COMMANDS = {
     "token": "cxsdk.cli.token",
     "connect": "cxsdk.cli.connect",
     "key": "cxsdk.cli.key",
+    "new": "cxsdk.cli.new",
+    "webhook": "cxsdk.cli.webhook",
 }
 
 

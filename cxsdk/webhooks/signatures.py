@@ -7,12 +7,15 @@ import hmac
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cxsdk.domain.raw import Request
+from cxsdk.domain.raw import Headers, Request
 from cxsdk.domain.secret import Secret
 from cxsdk.errors import SignatureError
 
 #: How old or how far ahead a signed timestamp may be (Standard Webhooks and Stripe use the same five minutes).
 TOLERANCE = timedelta(minutes=5)
+
+Algorithm = Literal["sha256", "sha1", "sha512"]
+Encoding = Literal["hex", "base64"]
 
 
 def verify_hmac(
@@ -20,8 +23,8 @@ def verify_hmac(
     *,
     header: str,
     key: Secret,
-    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256",
-    encoding: Literal["hex", "base64"] = "hex",
+    algorithm: Algorithm = "sha256",
+    encoding: Encoding = "hex",
     prefix: str = "",
     timestamp: str | None = None,
     now: datetime | None = None,
@@ -37,11 +40,32 @@ def verify_hmac(
     signed = request.body
     if timestamp is not None:
         signed = _fresh(request.header(timestamp), timestamp, now) + b"." + request.body
-    digest = hmac.digest(key.reveal().encode(), signed, algorithm)
-    wanted = digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
     given = given.removeprefix(prefix) if given.startswith(prefix) else ""
-    if not _same(given.lower() if encoding == "hex" else given, wanted):
+    if not _same(given.lower() if encoding == "hex" else given, _signature(signed, key, algorithm, encoding)):
         raise SignatureError(f"The signature in {header} does not match the body.")
+
+
+def sign_hmac(
+    request: Request,
+    *,
+    header: str,
+    key: Secret,
+    algorithm: Algorithm = "sha256",
+    encoding: Encoding = "hex",
+    prefix: str = "",
+    timestamp: str | None = None,
+    now: datetime | None = None,
+) -> Request:
+    """The request with the proof that ``verify_hmac`` looks for, given the same words: for ``Inbound.samples``."""
+    stamps: dict[str, str] = {}
+    signed = request.body
+    if timestamp is not None:
+        if now is None:
+            raise TypeError("sign_hmac(timestamp=...) needs now=")
+        stamps = {timestamp: str(int(now.timestamp()))}
+        signed = stamps[timestamp].encode() + b"." + request.body
+    proof = {header: prefix + _signature(signed, key, algorithm, encoding)}
+    return request.model_copy(update={"headers": Headers({**request.headers, **stamps, **proof})})
 
 
 def verify_token(request: Request, *, header: str, token: Secret) -> None:
@@ -51,6 +75,11 @@ def verify_token(request: Request, *, header: str, token: Secret) -> None:
         raise SignatureError(f"The header {header} is missing.", code="signature_missing")
     if not _same(given, token.reveal()):
         raise SignatureError(f"The token in {header} is not ours.")
+
+
+def _signature(signed: bytes, key: Secret, algorithm: Algorithm, encoding: Encoding) -> str:
+    digest = hmac.digest(key.reveal().encode(), signed, algorithm)
+    return digest.hex() if encoding == "hex" else base64.b64encode(digest).decode()
 
 
 def _fresh(stamp: str, header: str, now: datetime | None) -> bytes:

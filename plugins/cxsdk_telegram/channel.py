@@ -33,6 +33,7 @@ from cxsdk import (
 from cxsdk_telegram.facts import facts_of
 from cxsdk_telegram.failures import read_failure
 from cxsdk_telegram.outgoing import TEXT_LIMIT, build_request
+from cxsdk_telegram.samples import sample_updates
 from cxsdk_telegram.taps import build_mark, build_notice
 from cxsdk_telegram.update import ALLOWED_UPDATES, bad_input, read_key, read_update
 
@@ -125,6 +126,10 @@ class Telegram(Channel, Inbound):
             yield from facts_of(update, raw.received_at)
         except ValidationError as error:
             raise bad_input(error) from None
+
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        """A message and a shared card of a sample customer; nothing where updates are polled."""
+        return sample_updates(url, self.webhook_secret, now) if self.webhook_secret else {}
 
     def acknowledge(self, raw: Raw, thanks: str) -> None:
         """Ends the waiting of a button that was tapped, thanks for an answer and marks it among the buttons."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -21,6 +22,7 @@ from cxsdk import (
     Request,
     Secret,
     phone,
+    sign_hmac,
     verify_hmac,
 )
 from cxsdk_telephony.event import CallEvent, bad_input, read_event, read_key
@@ -66,6 +68,21 @@ class Telephony(Channel, Inbound):
     def verify(self, request: Request, now: datetime) -> None:
         """The hex HMAC-SHA256 of ``{timestamp}.{body}``; a timestamp more than five minutes off is refused."""
         verify_hmac(
+            request, header="X-Telephony-Signature", key=self.secret, timestamp="X-Telephony-Timestamp", now=now
+        )
+
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        """One event of each kind, each of a call of its own."""
+        call = {"at": now.isoformat(), "direction": "inbound", "from": "+12125550123", "to": "+12125550100"}
+        more: dict[str, dict[str, int]] = {"ringing": {}, "answered": {}, "missed": {}, "hung_up": {"duration": 60}}
+        return {
+            type: self._signed(url, {**call, **_ids(type, now), "type": type, **fields}, now)
+            for type, fields in more.items()
+        }
+
+    def _signed(self, url: str, event: Mapping[str, object], now: datetime) -> Request:
+        request = Request(url=url, body=json.dumps(event).encode())
+        return sign_hmac(
             request, header="X-Telephony-Signature", key=self.secret, timestamp="X-Telephony-Timestamp", now=now
         )
 
@@ -118,6 +135,10 @@ class Telephony(Channel, Inbound):
             return phone(number, region=self.region)
         except BadInput:
             return None
+
+
+def _ids(event: str, now: datetime) -> dict[str, str]:
+    return {"call_id": f"sample-{event}-{now.timestamp():.3f}", "event_id": event}
 
 
 def _state(event: CallEvent) -> CallState | None:

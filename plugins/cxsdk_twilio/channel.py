@@ -32,6 +32,7 @@ from cxsdk_twilio.catch_up import Item, Listing
 from cxsdk_twilio.facts import OVER, facts_of
 from cxsdk_twilio.failures import read_failure
 from cxsdk_twilio.records import bad_input, read_record
+from cxsdk_twilio.samples import sample_callbacks
 from cxsdk_twilio.sides import Sides
 from cxsdk_twilio.signature import check_signature
 
@@ -102,6 +103,11 @@ class TwilioVoice(Channel, Inbound):
         """Checks X-Twilio-Signature; Twilio signs no time, so that what is repeated is known by its body."""
         own_key = request.header("X-Twilio-Webhooks-Signature-Settings") and self.signing_key
         check_signature(request, own_key or self.auth_token)
+
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        """Calls and messages of a sample customer, signed with the auth token."""
+        line = next(iter(self.own_numbers), "+12125550100")
+        return sample_callbacks(url, self.account_sid, line, self.auth_token, now)
 
     def parse(self, raw: Raw) -> Iterator[Fact]:
         """What a callback or an item of a list tells; nothing for what is neither call nor message."""

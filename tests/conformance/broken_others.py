@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import PrivateAttr
 
-from cxsdk import Fact, Invitation
+from cxsdk import Fact, Invitation, Request
 from tests.conformance.good import GoodForms, GoodFormsConformance, GoodSMS, GoodSMSConformance
 
 
@@ -17,6 +18,11 @@ class PromisesLongMessages(GoodSMS):
 class MatchesNoDelivery(GoodSMS):
     def delivery(self, about: Any, event: Any) -> Fact:
         return super().delivery(about, {**event, "message": event["id"]})
+
+
+class OffersSamplesThatNobodySigned(GoodSMS):
+    def samples(self, url: str, now: datetime) -> dict[str, Request]:
+        return {"text": Request(url=url, body=b"{}")}
 
 
 class LosesTheInvitation(GoodSMS):
@@ -54,6 +60,7 @@ def _forms(plugin: type[Any]) -> type[Any]:
 BROKEN: list[tuple[str, type[Any]]] = [
     ("messages of the declared length", _sms(PromisesLongMessages)),
     ("deliveries are matched", _sms(MatchesNoDelivery)),
+    ("proven requests are taken", _sms(OffersSamplesThatNobodySigned)),
     ("taps answer", _sms(LosesTheInvitation)),
     ("a link of its own for each invitation", _forms(GivesHalfAnAddress)),
     ("a link of its own for each invitation", _forms(GivesAnotherLinkEachTime)),

@@ -18,6 +18,7 @@ import pytest
 
 from cxsdk import CX, FollowUp, Limit, Loyalty, Plugin, PostPurchase
 from cxsdk.cli.group import COMMANDS
+from cxsdk.cli.scaffold import Scaffold
 from cxsdk.domain.settings import Settings
 from cxsdk.domain.texts import text_ids
 from cxsdk.errors import CxsdkError, all_errors
@@ -37,6 +38,7 @@ SHIPPED = [
     for path in package.rglob("*.py")
     if not {"testing", "demo"} & set(path.relative_to(ROOT).parts)
 ]
+PART = re.compile(r"^<!-- run: (\S+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROGRAM = re.compile(r"^<!-- run -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -200,6 +202,30 @@ def test_the_extra_for_tests_brings_what_the_page_about_plugins_imports() -> Non
     extra = PYPROJECT["project"]["optional-dependencies"]["testing"]
     assert foreign
     assert foreign | {"httpx2", "pytest"} == {re.split("[<>=]", requirement)[0] for requirement in extra}
+
+
+def test_the_tutorial_ends_with_a_plugin_that_conforms_and_a_wheel(tmp_path: Path) -> None:
+    folder = Scaffold("acme-desk", "crm", "token").write(tmp_path)
+    for module in ("crm", "client", "mapping"):
+        (folder / "acme_desk" / f"{module}.py").unlink()
+    parts = PART.findall(page("tutorial.md"))
+    assert [name for name, _ in parts] == ["acme_desk/__init__", "tests/test_acme_desk", "shop"]
+    for name, program in parts:
+        (folder / f"{name}.py").write_text(program, encoding="utf-8")
+    paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    env |= {"ACME_TOKEN": "sample-token", "PBX_SECRET": "sample-secret"}
+    commands = (
+        ("pytest", "-q", "-p", "no:cacheprovider", "-W", "error"),
+        ("shop",),
+        ("hatchling", "build", "-t", "wheel"),
+    )
+    for command in commands:
+        run = [sys.executable, "-m", *command]
+        done = subprocess.run(run, cwd=folder, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    [wheel] = folder.glob("dist/*.whl")
+    assert "acme_desk/__init__.py" in ZipFile(wheel).namelist()
 
 
 def test_the_pages_have_programs() -> None:

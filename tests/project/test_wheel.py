@@ -73,6 +73,17 @@ def test_the_command_says_its_version(installed: Path) -> None:
     assert PYPROJECT["project"]["version"] in _run(installed / "cxsdk", "--version")
 
 
+def test_a_plugin_made_by_the_wheel_is_installed_and_found(installed: Path, tmp_path: Path) -> None:
+    _run(installed / "cxsdk", "new", "plugin", "made-here", "--kind", "channel", "--into", tmp_path)
+    pip = (sys.executable, "-m", "pip", "--python", installed / "python")
+    without_network = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet")
+    _run(*pip, "install", *without_network, "--editable", tmp_path / "made-here")
+    try:
+        assert "made_here" in _run(installed / "python", "-c", LOAD_ENTRY_POINTS).split()
+    finally:
+        _run(*pip, "uninstall", "--quiet", "--yes", "made-here")
+
+
 def test_the_plugins_of_the_wheel_load(installed: Path) -> None:
     names = _run(installed / "python", "-c", LOAD_ENTRY_POINTS).split()
     assert names == sorted(PYPROJECT["project"]["entry-points"]["cxsdk.plugins"])

@@ -54,6 +54,22 @@ class WebhookConformance(SourceConformance):
                         f"verify must look at the raw body. {error}"
                     )  # fmt: skip
 
+    @kind("proven requests are taken")
+    def test_samples_are_taken(self) -> None:
+        """What ``samples`` offers is believed, and understood."""
+        if not isinstance(plugin := self.bare(), Inbound) or not plugin.supports("samples"):
+            self.skip("The plugin offers no samples.")
+        with self.running() as rig:
+            for name, request in rig.plugin.samples(webhook_url(rig.plugin), NOW).items():
+                try:
+                    rig.plugin.verify(request, NOW)
+                    id, headers = rig.plugin.event_key(request), request.kept_headers()
+                    raw = Raw(id=id, body=request.body, headers=headers, received_at=NOW)
+                    found = self.understood(rig, raw)
+                except SignatureError as error:
+                    self.fail(f"The sample {name!r} is not proven: sign it as of `now`, for `url`. {error}")
+                self.demand(found, f"The sample {name!r} brings no fact: parse must understand it.")
+
     @kind("unproven requests are refused")
     def test_what_nobody_signed_is_refused(self) -> None:
         """No proof, a foreign key, another body, letters that are not ASCII: SignatureError, and nothing else."""
