@@ -1,4 +1,4 @@
-"""What ``cxsdk doctor`` looks at without calling a provider: settings, plugins, broker, and the rows of the database."""
+"""What ``cxsdk doctor`` looks at without calling a provider: settings, plugins, broker, and the database."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from cxsdk.journeys.health import CALLS
 from cxsdk.journeys.routing import ANY
 from cxsdk.journeys.told import PREFIX
 from cxsdk.observe import redact
-from cxsdk.store import Store, Transaction, accounts
-from cxsdk.store.condition import Lane, ailments, lanes_due
+from cxsdk.store import Store, Transaction
+from cxsdk.store.condition import Lane, ailments, pauses
 from cxsdk.store.work import set_aside
 
 #: Work that has been due for so long should have been done.
@@ -84,10 +84,13 @@ def check_broker(cx: CX, why_unreachable: Callable[[str, str], str]) -> Iterator
         yield finding("broker_unreachable", "CX.broker", f"The broker does not answer: {why}.")
 
 
-def check_rows(cx: CX, store: Store, tx: Transaction) -> Iterator[Finding]:
-    """What the rows show: a wrong clock, work that nobody does, broken accounts, what was set aside."""
-    yield from _clocks(store, tx)
-    yield from _lanes(cx, store, tx)
+def check_rows(cx: CX, store: Store, tx: Transaction, lanes: Sequence[Lane]) -> Iterator[Finding]:
+    """What the rows show: a wrong clock, work that nobody does, broken accounts, what was set aside.
+
+    ``lanes`` are those that owe something now.
+    """
+    yield from check_clocks(store, tx)
+    yield from _lanes(cx, store, tx, lanes)
     for one in ailments(tx):
         if one.broken:
             part = f"{one.account}.{one.source or CALLS}"
@@ -97,7 +100,8 @@ def check_rows(cx: CX, store: Store, tx: Transaction) -> Iterator[Finding]:
         yield finding("rows_set_aside", "", f"Set aside: {told}.")
 
 
-def _clocks(store: Store, tx: Transaction) -> Iterator[Finding]:
+def check_clocks(store: Store, tx: Transaction) -> Iterator[Finding]:
+    """Whether the database and this machine agree on the time."""
     differ = store.moment(tx) - store.clock.now()
     if abs(differ) > CLOCKS_DIFFER:
         yield finding(
@@ -105,17 +109,22 @@ def _clocks(store: Store, tx: Transaction) -> Iterator[Finding]:
         )
 
 
-def _lanes(cx: CX, store: Store, tx: Transaction) -> Iterator[Finding]:
-    now, resting = store.moment(tx), accounts.paused_now(store, tx)
+def _lanes(cx: CX, store: Store, tx: Transaction, lanes: Sequence[Lane]) -> Iterator[Finding]:
+    now, rested = store.moment(tx), pauses(tx)
     known = {API_ACCOUNT, ANY, *(account.name for account in cx.accounts())}
-    for lane in lanes_due(store, tx):
+    for lane in lanes:
         account = account_of(lane.name)
         if account is not None and account not in known:
             yield finding(
                 "account_removed", lane.name, f"{account} is configured no more; owed since {_at(lane.since)}."
             )
-        elif account not in resting and (code := what_is_wrong(lane, now, cx.broker)):
+        elif code := what_is_wrong(_since_its_rest(lane, rested.get(account)), now, cx.broker):
             yield finding(code, lane.name, f"The oldest has been due since {_at(lane.since)}.")
+
+
+def _since_its_rest(lane: Lane, until: datetime | None) -> Lane:
+    """While an account rests, nobody is late."""
+    return lane if until is None else lane._replace(since=max(lane.since, until))
 
 
 def account_of(lane: str) -> str | None:
@@ -139,11 +148,6 @@ def what_is_wrong(lane: Lane, now: datetime, broker: str) -> str | None:
     # A clock rings anew; a ring that is a row of the database waits as it is
     is_rung = lane.rung_at is not None and (broker.startswith("database:") or now - lane.rung_at <= PATIENCE)
     return "worker_missing" if is_rung else "clock_missing"
-
-
-def oldest_due(store: Store, tx: Transaction) -> Sequence[Lane]:
-    """Every lane that owes something now, with the moment since which its oldest row is due."""
-    return lanes_due(store, tx)
 
 
 def _at(moment: datetime) -> str:

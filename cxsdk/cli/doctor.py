@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from cxsdk.cli.findings import Finding, Severity, finding, found_error
 from cxsdk.cli.loading import app_argument, load_app, store_of
 from cxsdk.errors import CxsdkError, StoreUnavailable
 from cxsdk.hooks import Hooks, named
-from cxsdk.store.condition import Lane
+from cxsdk.store.condition import Lane, lanes_due
 
 
 @dataclass
@@ -44,8 +45,7 @@ class Report:
 @app_argument
 @click.option("--live", "ask_providers", is_flag=True, help="Asks each account's provider, too, where its plugin can.")
 @click.option("--json", "as_json", is_flag=True, help="Prints one JSON object.")
-@click.pass_context
-def command(context: click.Context, app: str, ask_providers: bool, as_json: bool) -> None:
+def command(app: str, ask_providers: bool, as_json: bool) -> None:
     """Looks for what is wrong: settings, plugins, database, broker, work that nobody does, broken accounts.
 
     Each finding has a stable code and a cure; docs/doctor.md lists them. The exit status is 1 where something is
@@ -57,7 +57,7 @@ def command(context: click.Context, app: str, ask_providers: bool, as_json: bool
     else:
         click.echo(shown.storable(shown.plain("\n".join(_lines(report)))))
     if not report.is_well:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def examine(app: str, *, ask_providers: bool = False) -> Report:
@@ -88,8 +88,8 @@ def _look_at_database(cx: CX, report: Report, *, ask_providers: bool) -> None:
     try:
         with store_of(cx) as store:
             with store.read() as tx:
-                report.findings += checks.check_rows(cx, store, tx)
-                report.lanes = checks.oldest_due(store, tx)
+                report.lanes = lanes_due(store, tx)
+                report.findings += checks.check_rows(cx, store, tx, report.lanes)
             if ask_providers:
                 report.asked += [live.ask(cx, account, store) for account in cx.accounts()]
     except StoreUnavailable as error:

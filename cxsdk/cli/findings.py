@@ -88,7 +88,7 @@ CODES: Mapping[str, Code] = {
     ),
     "public_url_insecure": Code(
         Severity.WARNING,
-        "public_url is not https: answers and webhooks can be read and changed on their way, and some providers refuse it.",
+        "public_url is not https: answers and webhooks can be read and changed on their way; some providers refuse it.",
         'Put a proxy with a certificate in front, and give CX(public_url="https://…").',
     ),
     "sqlite_in_production": Code(

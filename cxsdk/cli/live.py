@@ -1,4 +1,4 @@
-"""Asks each account that can be asked, with one cheap read: opened by itself, so that one broken account hides no other."""
+"""Asks each account that can be asked, with one cheap read: each by itself, so that a broken one hides no other."""
 
 from __future__ import annotations
 

@@ -3,14 +3,16 @@
 An account breaks in one part: in its calls, or in one of its sources. A part is
 
 - **broken** at once where the provider refuses our credentials;
-- **broken** as soon as it is certain that it has not worked for, or rests for, more than five minutes in all: an outage,
-  a limit, and in a source also whatever its plugin raises;
-- **broken** where the provider has refused twenty records in a row, or its plugin failed on them: by then it is hardly
-  the records;
-- **well again** with the first call that succeeds, or the first page, or end, that a source reaches.
+- **broken** as soon as it is certain that nothing succeeds for more than five minutes, with those that it still rests:
+  in an outage, over a limit, and in a source also whatever its plugin raises;
+- **broken** where the provider has refused twenty records in a row, and taken none: by then it is hardly the records;
+- **well again** with the first record that is taken, or the first page, or end, that a source reaches.
 
-Between the first failure and that, it is tried with single records, after pauses that grow to a minute; after five
-minutes where credentials were refused; and when a limit is over, where the provider says when.
+What is said of one record otherwise (that its customer wants none, that the CRM has its person no more, that it is
+deferred) shows that the account works. A plugin's hooks are no account, and break nothing.
+
+A broken account rests like any that fails: it is tried with a single record after pauses that grow to a minute; after
+five minutes where credentials were refused; and when a limit is over, where the provider says when.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ _MEANS = {
 _CURES = {
     Trouble.CREDENTIALS: "Renew the credentials at the provider, put them into the settings, and restart.",
     Trouble.LIMIT: "Wait, or have the provider allow more; if others use the same account, set limits= lower.",
-    Trouble.OUTAGE: "Look at the provider's status page, and whether this machine reaches it. It is tried again by itself.",
+    Trouble.OUTAGE: "Look at the provider's status page, and whether this machine reaches it. It is tried anyway.",
     Trouble.REFUSALS: "See why: cxsdk dead list --account NAME APP. Mend it at the provider or in the settings; then: "
     "cxsdk dead retry --account NAME APP",
     Trouble.PLUGIN: "Look into the log for source_failed, and report it to the plugin's author.",

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, case, func, or_, select, update
+from sqlalchemy import Row, bindparam, case, or_, select, update
 
 from cxsdk.domain.limits import Meter, Meters
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction
@@ -132,7 +132,7 @@ def _worked(sql: Dialect, insert_into: Any) -> Any:
 
 
 def refused(store: Store, tx: Transaction, account: str, records: int) -> int:
-    """The account answered, and refused so many records and took none; tells how many it has refused in a row by now."""
+    """The account refused so many records and took none; tells how many it has refused in a row by now."""
     known = {"account": account, "records": records, **store.times(now=NOW)}
     return int(tx.execute(_refused(store.dialect, insert_for(store)), known).scalar_one())
 
@@ -140,14 +140,14 @@ def refused(store: Store, tx: Transaction, account: str, records: int) -> int:
 @cache
 def _refused(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
-        name=bindparam("account"), last_ok_at=sql.at("now"), refusals=bindparam("records"), failing_since=sql.at("now")
+        name=bindparam("account"), last_ok_at=sql.at("now"), refusals=bindparam("records")
     )
     answered = {
         "last_ok_at": insert.excluded.last_ok_at,
         "refusals": accounts.c.refusals + insert.excluded.refusals,
-        "failing_since": func.coalesce(accounts.c.failing_since, insert.excluded.failing_since),
-        # An outage is over; whoever was refused too often goes on with single records
+        # It answers, so that no outage goes on; what is broken goes on with single records until something is taken
         "failures": case((accounts.c.broken.is_not(None), accounts.c.failures), else_=0),
+        "failing_since": case((accounts.c.broken.is_not(None), accounts.c.failing_since)),
     }
     upsert = insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=answered)
     return upsert.returning(accounts.c.refusals)

@@ -41,6 +41,12 @@ def ailments(tx: Transaction) -> list[Ailment]:
     ]
 
 
+def pauses(tx: Transaction) -> Mapping[str | None, datetime]:
+    """Until when each account rests, or rested last."""
+    rested = select(accounts.c.name, accounts.c.paused_until).where(accounts.c.paused_until.is_not(None))
+    return {row.name: row.paused_until for row in tx.execute(rested)}
+
+
 def waiting(tx: Transaction) -> Mapping[str, Mapping[str, int]]:
     """How many rows wait for each account, by their kind; ``record`` is what came in. Looks at every row."""
     found: dict[str, dict[str, int]] = defaultdict(dict)

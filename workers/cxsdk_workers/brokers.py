@@ -84,9 +84,9 @@ def connected_to(url: str, database: str = "") -> Iterator[dramatiq.Broker]:
 
 
 def why_unreachable(url: str, database: str = "") -> str:
-    """Asks a broker for a sign of life: nothing where it gives one, else what went wrong, without the address.
+    """What goes wrong when a broker is asked for a sign of life, without its address; nothing where it gives one.
 
-    One inside this process, or in our own database, is as well as those. Raises ConfigurationError like ``make_broker``.
+    One inside this process, or in our own database, is as well as those. Raises what ``make_broker`` raises.
     """
     with connected_to(url, database) as broker:
         try:
