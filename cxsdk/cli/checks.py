@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from cxsdk.app import API_ACCOUNT, CX
 from cxsdk.cli.abilities import has_webhook
@@ -65,7 +66,10 @@ def is_local(url: str) -> bool:
 def _sqlite(cx: CX) -> Iterator[Finding]:
     if not is_local(cx.public_url):
         yield finding("sqlite_in_production", "CX.database")
-    file = make_url(cx.database).database
+    try:
+        file = make_url(cx.database).database
+    except ArgumentError:
+        return  # told with its cure where the database is opened
     folder = Path(file or ".").absolute().parent
     if file and folder.is_dir() and (free := shutil.disk_usage(folder).free) < FREE_BYTES:
         yield finding("disk_low", str(folder), f"{free / 10**6:,.0f} MB are free in {folder}.")

@@ -21,7 +21,7 @@ from cxsdk.cli.findings import CODES
 from cxsdk.cli.loading import load_app
 from cxsdk.hooks import Found
 from cxsdk.policy.health import Trouble
-from cxsdk.store import accounts
+from cxsdk.store import accounts, schema
 from cxsdk.store.condition import Lane
 from cxsdk.store.tables import DEAD, due, outbox, rings
 from cxsdk.testing.botapi import BotAPI
@@ -233,6 +233,20 @@ def test_a_database_that_is_away_is_found(shop: Shop) -> None:
     ran = shop.doctor()
     assert (ran.code, ran.codes["CX.database"]) == (1, "database_unreachable")
     assert "hush-hush" not in ran.out
+
+
+def test_a_database_without_its_tables_is_found(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shop.file.parent / "cx.db").unlink()
+    monkeypatch.setattr(schema, "upgrade_sqlite", lambda store: None)  # as of a server, which the operator upgrades
+    [found] = [one for one in shop.doctor().told["findings"] if one["about"] == "CX.database"]
+    assert (found["code"], found["severity"]) == ("schema_old", "error")
+    assert "cxsdk db upgrade" in found["cure"]
+
+
+def test_an_address_that_is_no_database_is_found_once(shop: Shop) -> None:
+    shop.rewrite('f"sqlite:///{here}/cx.db"', '"sqlite:shop.db"')
+    codes = [one["code"] for one in shop.doctor().told["findings"]]
+    assert codes == ["public_url_local", "database_url_invalid"]
 
 
 @pytest.mark.parametrize("broker", ["redis://:hush-hush-3@127.0.0.1:1/0", "amqp://cx:hush-hush-3@127.0.0.1:1/"])

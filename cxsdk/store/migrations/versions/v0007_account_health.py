@@ -7,7 +7,7 @@ from alembic import op
 
 from cxsdk.store.types import UtcDateTime
 
-revision = "0006"
+revision = "0007"
 down_revision = "0005"
 
 
