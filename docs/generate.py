@@ -22,6 +22,7 @@ import click
 from pydantic.fields import FieldInfo
 
 from cxsdk.capabilities import CRM, Channel, Plugin
+from cxsdk.domain.limits import Limit
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.texts import names_in, text_ids, wording
 from cxsdk.errors import all_errors
@@ -31,12 +32,15 @@ ROOT = DOCS.parent
 BUNDLED = (
     "cxsdk_localcrm:LocalCRM",
     "cxsdk_espocrm:EspoCRM",
+    "cxsdk_hubspot:HubSpot",
     "cxsdk_email:Email",
     "cxsdk_telegram:Telegram",
     "cxsdk_telephony:Telephony",
     "cxsdk_twilio:Twilio",
     "cxsdk_twilio:TwilioVoice",
+    "cxsdk_asterisk:Asterisk",
     "cxsdk_hostedsurvey:HostedSurvey",
+    "cxsdk_typeform:Typeform",
 )
 
 #: Errors whose words are another library's.
@@ -351,8 +355,14 @@ def _literal(value: Any) -> str:
         return f'"{value.total_seconds() / units[unit]:g}{unit}"'
     if isinstance(value, time):
         return f'"{value:%H:%M}"'
+    if isinstance(value, Limit):
+        return f"Limit(calls={value.calls}, per={_literal(value.per)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Limit):
+        return (
+            f"Limit({', '.join(f'{name}={_literal(getattr(value, name))}' for name in sorted(value.model_fields_set))})"
+        )
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -195,8 +195,10 @@ def _contact_wanted(runtime: Runtime, tx: Transaction, case: Any, briefed: _Brie
 
 def _keep(kind: PromiseKind) -> Callable[..., None]:
     def keep(_: Runtime, tx: Transaction, case: Any, at: datetime, __: _Briefed | None) -> None:
-        mine = [p.id for p in cases.promises_of(tx, case.id) if p.kind == kind and p.kept_at is None]
-        cases.keep(tx, mine, at)
+        at = max(at, case.opened_at)  # a CRM's clock may be slow
+        made = [p for p in cases.promises_of(tx, case.id) if p.kind == kind and p.kept_at is None]
+        # A wish that came after the work is not met by it: that promise runs on
+        cases.keep(tx, [p.id for p in made if p.made_at <= at], at)
 
     return keep
 

@@ -302,3 +302,16 @@ def test_a_call_back_keeps_the_promise_and_finishes_the_task(company: Company) -
     assert company.open_tasks() == []
     [promise] = company.rows(promises)
     assert promise.kept_at is not None
+
+
+def test_a_wish_to_be_contacted_is_not_met_by_work_that_was_done_before_it(unhappy: Company) -> None:
+    page = unhappy.letters.sent[-1].link
+    [task] = unhappy.open_tasks()
+    done_at = unhappy.now
+    unhappy.agent_writes("What happened?")
+    unhappy.later(timedelta(minutes=30))
+    unhappy.answers(page, contact="on", phone="+12125550123", nonce="n3", step="more")
+    change = {"key": "late", "at": done_at.isoformat(), "task_id": task["id"], "done": True}
+    unhappy.tell("TaskChange", **change)
+    wishes = [promise for promise in unhappy.rows(promises) if promise.made_at == unhappy.now]
+    assert [(promise.kind, promise.kept_at) for promise in wishes] == [("contact", None)]

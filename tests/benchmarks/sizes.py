@@ -10,7 +10,7 @@ class Size:
     """The amounts behind the figures; ``--set NAME=VALUE`` changes one of them."""
 
     runs: int  #: of each side
-    regulars: int  #: customers who call again and again; each calls once before anything is counted
+    regulars: int  #: customers who call again and again; ours knows each before anything is counted
     many: int  #: contacts of a run into a CRM that takes 100 at once
     few: int  #: contacts of a run that calls the CRM for each of them
     requests: int  #: webhooks of a run that only counts answers
@@ -25,7 +25,7 @@ class Size:
 
 SIZES = {
     "full": Size(
-        runs=3, regulars=1_000, many=15_000, few=1_000, requests=20_000, steady_s=10, singles=15,
+        runs=3, regulars=10_000, many=15_000, few=1_000, requests=20_000, steady_s=10, singles=15,
         waiting=10_000_000, waiting_little=10_000, batches=20, long_life=1_000_000, short_life=10_000,
     ),
     "smoke": Size(

@@ -184,12 +184,18 @@ class Truth:
         return next(iter(zones)) if len(zones) == 1 else None
 
     def wants_nothing(self, address: str) -> bool:
-        """Whether this person has certainly opted out, and that was certainly known."""
-        root = self.known.root(address)
-        said = [wish for other, wishes in self._wishes.items() if self.known.root(other) == root for wish in wishes]
+        """Whether this person has certainly opted out, and that was certainly known.
+
+        Whom it may be known by now to be the same person as somebody else may have opted back in as that one.
+        """
+        words = [self._last_word(address, circles) for circles in (self.known, self.ever)]
+        return all(last is not None and last.out and last.is_known for last in words)
+
+    def _last_word(self, address: str, circles: Circles) -> Wish | None:
+        root = circles.root(address)
+        said = [wish for other, wishes in self._wishes.items() if circles.root(other) == root for wish in wishes]
         said = [wish for wish in said if not self.is_forgotten([address], wish.taken_at)]
-        last = max(said, key=lambda wish: (wish.said_at, wish.out), default=None)
-        return last is not None and last.out and last.is_known
+        return max(said, key=lambda wish: (wish.said_at, wish.out), default=None)
 
     def asked_before(self, asked: Asked, since: datetime) -> list[Asked]:
         """What the same person was asked before, as far as that was known to be the same person by then."""

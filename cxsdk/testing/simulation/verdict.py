@@ -150,7 +150,8 @@ class Verdict:
                 yield f"{about} was answered, and is {state}"
             if state == "skipped" and asked is not None:
                 yield f"{about} was skipped ({reason}), and {asked.address} was asked"
-            yield from self._decided(id, about, state)
+            if asked is None or not self._truth.is_forgotten([asked.address], asked.at):
+                yield from self._decided(id, about, state)
 
     def _decided(self, id: str, about: str, state: str) -> Iterator[str]:
         verdicts = [row[0] for row in self._look("SELECT verdict FROM decisions WHERE subject_id = ? ORDER BY id", id)]

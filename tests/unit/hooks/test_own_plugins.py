@@ -171,7 +171,7 @@ def test_a_plugin_that_is_installed_already_is_not_told_twice(tmp_path: Path) ->
 
     hooks = opened(tmp_path, cxsdk_localcrm)
     assert {one.name: one.problem for one in hooks.found}["cxsdk_localcrm"] == "It is the plugin 'localcrm' already."
-    assert len(hooks.crms()) == 1
+    assert [crm.__name__ for crm in hooks.crms()].count("LocalCRM") == 1
 
 
 def test_no_plugin_hides_the_accounts() -> None:
