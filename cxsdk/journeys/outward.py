@@ -26,7 +26,7 @@ from cxsdk.journeys.receipts import Answers, NotCalled, refused, write_down
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling, passing
 from cxsdk.observe.guarding import guarded
-from cxsdk.policy.health import BROKEN_AFTER, Trouble
+from cxsdk.policy.health import LONG_WAIT, Trouble
 from cxsdk.store import Transaction, accounts, outbox
 from cxsdk.store.outbox import OutKind
 from cxsdk.store.tables import CANCELLED, UNKNOWN
@@ -125,7 +125,7 @@ def _rest(desk: Desk, refused: NoPermit) -> None:
     if refused.limit:
         why, wait = f"limit_used_up: {refused.limit}", timedelta(seconds=refused.wait_s)
         with desk.runtime.store.write() as tx:
-            if wait > BROKEN_AFTER:
+            if wait > LONG_WAIT:
                 paused = accounts.pause(desk.runtime.store, tx, desk.account, why, wait)
                 health.rests(desk.runtime, tx, desk.account, Trouble.LIMIT, paused)
             else:

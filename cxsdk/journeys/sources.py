@@ -19,7 +19,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling
 from cxsdk.observe.guarding import guarded
-from cxsdk.policy.health import is_broken
+from cxsdk.policy.health import LONG_WAIT, is_broken
 from cxsdk.store import Transaction, inbox
 from cxsdk.store.accounts import Mended
 from cxsdk.store.engine import NOW
@@ -116,7 +116,8 @@ def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) ->
 
 def failed(runtime: Runtime, source: Source, error: Exception, wait: timedelta) -> None:
     """Notes that a source could not be read and is not before the wait is over; where that lasts, its account broke."""
-    if isinstance(error, StoreUnavailable):
+    is_pace = isinstance(error, RateLimited) and error.code == "limit_used_up" and wait <= LONG_WAIT
+    if is_pace or isinstance(error, StoreUnavailable):
         return  # ours, not the provider's
     trouble, store = trouble_in(error), runtime.store
     with store.write() as tx:
@@ -166,7 +167,11 @@ def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float, bool]:
         with runtime.store.write() as tx:
             return cursor, runtime.governor.permit(tx, source.account, _READING), since is not None
     except NoPermit as refused:
-        raise RateLimited(f"{source.account} waits: {refused.limit} is used up.", retry_after=refused.wait_s) from None
+        raise RateLimited(
+            f"{source.account} waits: {refused.limit} is used up. It goes on by itself.",
+            retry_after=refused.wait_s,
+            code="limit_used_up",
+        ) from None
 
 
 def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:

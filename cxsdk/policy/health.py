@@ -4,7 +4,8 @@ An account breaks in one part: in its calls, or in one of its sources. A part is
 
 - **broken** at once where the provider refuses our credentials;
 - **broken** as soon as it is certain that nothing succeeds for more than five minutes, with those that it still rests:
-  in an outage, over a limit, and in a source also whatever its plugin raises;
+  in an outage, over a limit, and in a source also whatever its plugin raises; where we count a limit ourselves and ask
+  nobody before it is over, as soon as it holds everything up for more than an hour;
 - **broken** where the provider has refused twenty records in a row, and taken none: by then it is hardly the records;
 - **well again** with the first record that is taken, or the first page, or end, that a source reaches.
 
@@ -22,6 +23,8 @@ from enum import StrEnum
 
 #: How long an account may not work without being called broken.
 BROKEN_AFTER = timedelta(minutes=5)
+#: How long a limit that we count ourselves may hold everything up: a small plan spreads its calls over the day.
+LONG_WAIT = timedelta(hours=1)
 #: How many records a provider may refuse in a row without being called broken.
 REFUSALS = 20
 

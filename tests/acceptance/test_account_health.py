@@ -13,6 +13,7 @@ import pytest
 from cxsdk import (
     AuthenticationError,
     Fact,
+    Limit,
     OutcomeUnknown,
     Page,
     RateLimited,
@@ -145,6 +146,24 @@ def test_a_limit_of_seconds_is_none_of_a_breakage(office: Office, pager: Pager) 
     office.write("one")
     office.later(minutes=10)
     assert pager.told == []
+
+
+def told_within(limit: Limit) -> list[str]:
+    """What is told of a CRM of which no more is asked than this."""
+    pager = Pager()
+    with office_of(FakeCRM(limits=[limit]), plugins=[pager]) as office:
+        office.introduce("ann")
+        office.later(hours=3)
+        assert office.crm.asked("log") or limit.per > timedelta(hours=3)
+    return [told[3] for told in pager.told]
+
+
+def test_a_limit_of_ours_that_holds_everything_up_for_a_day_is_told_of() -> None:
+    assert told_within(Limit(calls=1, per="1d")) == ["account_over_limit"]
+
+
+def test_a_small_plan_that_spreads_its_calls_is_no_breakage() -> None:
+    assert told_within(Limit(calls=4, per="3h", burst=1)) == []
 
 
 def refuse_all(office: Office, number: int) -> list[str]:
@@ -285,6 +304,14 @@ def reading(pager: Pager) -> Iterator[Reading]:
         mailbox = Mailbox(name="mailbox")
         office = stack.enter_context(office_of(FakeCRM(), more=[mailbox], plugins=[pager]))
         yield Reading(office, mailbox)
+
+
+@pytest.mark.parametrize(("wait", "told"), [(1800, 0), (7200, 1)])
+def test_a_source_that_waits_for_permits_is_told_of_after_an_hour(
+    reading: Reading, pager: Pager, wait: float, told: int
+) -> None:
+    reading.once(RateLimited("used up", retry_after=wait, code="limit_used_up"))
+    assert len(pager.told) == told
 
 
 def test_a_source_whose_login_is_refused_is_told_of_once(reading: Reading, pager: Pager) -> None:
