@@ -12,7 +12,7 @@ from cxsdk.domain.outward import Outcome, Receipt
 from cxsdk.errors import AuthenticationError, OutcomeUnknown, PersonGone, RateLimited, Rejected, Transient
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.journeys.told import tell
-from cxsdk.observe import logger
+from cxsdk.observe import logger, redact
 from cxsdk.policy.health import Trouble, is_broken
 from cxsdk.store import Transaction, accounts
 from cxsdk.store.accounts import Mended, Paused
@@ -35,11 +35,13 @@ def trouble_in(error: Exception) -> Trouble:
 
 def answered(runtime: Runtime, tx: Transaction, account: str, answers: Sequence[Answer]) -> None:
     """What the answers about single records say of their account: it works, or it refuses one after the other."""
-    if any(map(_is_sound, answers)):
+    refusals = sum(map(_is_refusal, answers))
+    is_account = account in runtime.accounts  # a plugin's hooks have a lane, and are none
+    if any(map(_is_sound, answers)) or (refusals and not is_account):
         mended = accounts.worked(runtime.store, tx, account)
         if mended is not None:
             recovered(runtime, tx, account, CALLS, mended)
-    elif (refusals := sum(map(_is_refusal, answers))) and account in runtime.accounts:
+    elif refusals:
         _refused(runtime, tx, account, refusals)
 
 
@@ -60,24 +62,29 @@ def _refused(runtime: Runtime, tx: Transaction, account: str, records: int) -> N
     refusals = accounts.refused(runtime.store, tx, account, records)
     now = runtime.store.moment(tx)
     if is_broken(Trouble.REFUSALS, now, now, refusals):
-        problem = f"{Trouble.REFUSALS}: {refusals} records in a row were refused."
-        rests(runtime, tx, account, Trouble.REFUSALS, accounts.pause(runtime.store, tx, account, problem), refusals)
+        why = f"{refusals} records in a row were refused."
+        rests(runtime, tx, account, Trouble.REFUSALS, accounts.pause(runtime.store, tx, account, why), why, refusals)
 
 
-def rests(runtime: Runtime, tx: Transaction, account: str, trouble: Trouble, paused: Paused, refusals: int = 0) -> None:
+def rests(
+    runtime: Runtime, tx: Transaction, account: str, trouble: Trouble, paused: Paused, why: str, refusals: int = 0
+) -> None:
     """An account rests: where that has lasted, or lasts, too long, it counts as broken."""
     if account in runtime.accounts and is_broken(trouble, paused.since, paused.until, refusals):
         if paused.broken != trouble:
             accounts.breaks(tx, account, trouble)
         if paused.broken is None:
-            broke(runtime, tx, account, CALLS, trouble, paused.since)
+            broke(runtime, tx, account, CALLS, trouble, why, paused.since)
 
 
-def broke(runtime: Runtime, tx: Transaction, account: str, part: str, trouble: Trouble, since: datetime) -> None:
+def broke(
+    runtime: Runtime, tx: Transaction, account: str, part: str, trouble: Trouble, why: str, since: datetime
+) -> None:
     """Owes it to plugins to be told that a part of an account broke."""
-    logger("cxsdk.health").error("account_broken", account=account, part=part, code=trouble.value, cure=trouble.cure)
-    about = {"account": account, "part": part, "code": trouble.value, "cure": trouble.cure, "since": since.isoformat()}
-    tell(runtime, tx, "on_account_broken", f"{account} {part} {since.isoformat()}", about)
+    about = {"account": account, "part": part, "code": trouble.value, "why": redact(why), "cure": trouble.cure}
+    logger("cxsdk.health").error("account_broken", **about)
+    at = since.isoformat()
+    tell(runtime, tx, "on_account_broken", f"{account} {part} {at}", {**about, "since": at})
 
 
 def recovered(runtime: Runtime, tx: Transaction, account: str, part: str, mended: Mended) -> None:

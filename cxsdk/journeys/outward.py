@@ -127,7 +127,7 @@ def _rest(desk: Desk, refused: NoPermit) -> None:
         with desk.runtime.store.write() as tx:
             if wait > LONG_WAIT:
                 paused = accounts.pause(desk.runtime.store, tx, desk.account, why, wait)
-                health.rests(desk.runtime, tx, desk.account, Trouble.LIMIT, paused)
+                health.rests(desk.runtime, tx, desk.account, Trouble.LIMIT, paused, why)
             else:
                 accounts.rest(desk.runtime.store, tx, desk.account, why, wait)
 

@@ -217,11 +217,11 @@ def _rest_account(desk: Desk, tx: Transaction, answers: Sequence[Answer]) -> Non
     """What an answer says of the whole account: a limit, an outage, refused credentials."""
     for error in {type(answer): answer for answer in answers}.values():
         if isinstance(error, Transient | AuthenticationError | OutcomeUnknown):
-            why = f"{error.code}: {error}"
-            paused = accounts.pause(desk.runtime.store, tx, desk.account, reason_of(why), _pause(error))
+            why = reason_of(f"{error.code}: {error}")
+            paused = accounts.pause(desk.runtime.store, tx, desk.account, why, _pause(error))
             log = logger("cxsdk.outward")
             log.warning("account_rests", account=desk.account, why=error.code, until=paused.until.isoformat())
-            health.rests(desk.runtime, tx, desk.account, health.trouble_in(error), paused)
+            health.rests(desk.runtime, tx, desk.account, health.trouble_in(error), paused, why)
 
 
 def _pause(error: CxsdkError) -> timedelta | None:

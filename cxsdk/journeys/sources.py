@@ -126,11 +126,12 @@ def failed(runtime: Runtime, source: Source, error: Exception, wait: timedelta) 
             return
         now = store.moment(tx)
         since = known.failing_since or now
-        values = {"failing_since": since, "problem": reason_for(error)[:500]}
+        why = reason_for(error)[:500]
+        values = {"failing_since": since, "problem": why}
         if is_broken(trouble, since, now + wait):
             values["broken"] = trouble
             if known.broken is None:
-                broke(runtime, tx, source.account, source.name, trouble, since)
+                broke(runtime, tx, source.account, source.name, trouble, why, since)
         tx.execute(update(cursors).where(_is(source)).values(values))
 
 

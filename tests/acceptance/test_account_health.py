@@ -39,7 +39,8 @@ class Pager:
         self.raises: Exception | None = None
 
     @hookimpl
-    def on_account_broken(self, account: str, part: str, code: str, cure: str, since: str) -> None:
+    def on_account_broken(self, account: str, part: str, code: str, why: str, cure: str, since: str) -> None:
+        assert why
         assert cure
         self.told.append(("broken", account, part, code, since))
         if self.raises:
