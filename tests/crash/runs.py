@@ -56,6 +56,8 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "journeys.sources:release": ("letters",),
     "journeys.sources:_next": ("letters",),
     "journeys.sources:_begin": ("letters",),
+    "journeys.sources:failed": ("letters later",),
+    "journeys.sources:_worked": ("letters later",),
     "journeys.sources:_store": ("letters", "letters@2"),
     "store.schema:upgrade": ("upgrade",),
     "web.intake:Intake._commit": ("crowd",),
