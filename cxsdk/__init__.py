@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from cxsdk.domain.interaction import Kind as Kind
     from cxsdk.domain.limits import Limit as Limit
     from cxsdk.domain.limits import Usage as Usage
+    from cxsdk.domain.oauth import OAuth as OAuth
     from cxsdk.domain.outward import Choice as Choice
     from cxsdk.domain.outward import LogEntry as LogEntry
     from cxsdk.domain.outward import Message as Message
@@ -90,6 +91,7 @@ _HOMES = {
     "cxsdk.domain.identity": ("Agent", "Identity", "Person", "email", "handle", "phone"),
     "cxsdk.domain.interaction": ("Attachment", "CallState", "Direction", "InteractionFact", "Kind"),
     "cxsdk.domain.limits": ("Limit", "Usage"),
+    "cxsdk.domain.oauth": ("OAuth",),
     "cxsdk.domain.outward": ("Choice", "LogEntry", "Message", "Receipt"),
     "cxsdk.domain.raw": ("Page", "Raw", "Request"),
     "cxsdk.domain.secret": ("Secret",),

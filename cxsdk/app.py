@@ -33,6 +33,7 @@ from cxsdk.policy.rules import Budgets
 from cxsdk.store import Store, schema
 from cxsdk.store.inbox import KEEP_RAW
 from cxsdk.store.rows import insert_for
+from cxsdk.store.sealing import Sealer, is_key
 from cxsdk.store.tables import keys
 from cxsdk.webhooks.ingest import Api
 from cxsdk.webhooks.links import LinkSigner
@@ -82,13 +83,16 @@ class CX(Settings):
     broker: str = Field(default="memory://", repr=False)
     #: The key that signs survey links, at least 16 bytes. Without one, a key is made once and kept in the database.
     signing_key: Secret | None = None
+    #: The keys that encrypt what providers grant to accounts that are connected by OAuth: the first one encrypts, all
+    #: of them decrypt. Each is made by ``cxsdk key create``; see [OAuth](oauth.md).
+    secrets_keys: tuple[Secret, ...] = ()
     #: How long raw inbound records are kept after they were understood.
     keep_raw: Duration = KEEP_RAW
     #: How long a worker holds what it has claimed, or one and a half times a plugin's ``deadline_s`` where that is
     #: longer; and how long a clock that is silent holds the sources that it reads.
     lease: Duration = LEASE
 
-    @field_validator("channels", "survey_providers", "surveys", "plugins", mode="before")
+    @field_validator("channels", "survey_providers", "surveys", "plugins", "secrets_keys", mode="before")
     @classmethod
     def _is_a_list(cls, given: Any, info: ValidationInfo) -> Any:
         # A single plugin would be taken for a list of its settings: pydantic's models can be iterated over
@@ -103,6 +107,18 @@ class CX(Settings):
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be the address under which customers and providers reach us: https://cx.example.com")
         return url.rstrip("/")
+
+    @field_validator("secrets_keys")
+    @classmethod
+    def _are_keys(cls, given: tuple[Secret, ...]) -> tuple[Secret, ...]:
+        if all(is_key(key.reveal()) for key in given):
+            return given
+        raise ConfigurationError(
+            "One of them is no key.",
+            path="CX.secrets_keys",
+            cure="Make each with: cxsdk key create",
+            code="secrets_key_invalid",
+        )
 
     @field_validator("texts")
     @classmethod
@@ -234,10 +250,11 @@ class CX(Settings):
             doorbell = doorbell_of(store)
             store.ring = doorbell.ring
             signer = LinkSigner(self.signing_key or _own_key(store))
+            sealer = Sealer(self.secrets_keys)
             governor = Governor(store, {account.name: account for account in self.accounts()})
             for account in self.accounts():
                 told = governor.listener(account)
-                context = AccountContext(account, store, clock, signer, self.public_url, told)
+                context = AccountContext(account, store, clock, signer, self.public_url, sealer, told)
                 stack.callback(context.close)
                 with guarded(f"{account.name}.open"):
                     account.open(context)

@@ -11,12 +11,17 @@ from sqlalchemy import select
 from cxsdk.capabilities import Plugin
 from cxsdk.capabilities.context import VALUE_LIMIT
 from cxsdk.domain.clock import Clock
+from cxsdk.domain.oauth import OAuth
 from cxsdk.domain.secret import Secret
-from cxsdk.http import Session
+from cxsdk.http import OAuthSession, Session
 from cxsdk.http.session import Told
+from cxsdk.http.token_endpoint import TokenEndpoint
+from cxsdk.http.tokens import Tokens
 from cxsdk.observe import logger
 from cxsdk.store import Store
+from cxsdk.store.oauth_tokens import TokenVault
 from cxsdk.store.rows import insert_for
+from cxsdk.store.sealing import Sealer
 from cxsdk.store.tables import plugin_state
 from cxsdk.webhooks.links import LinkSigner
 
@@ -51,13 +56,25 @@ class AccountContext:
     """Implements ``Context`` for one account of an opened installation."""
 
     def __init__(
-        self, plugin: Plugin, store: Store, clock: Clock, signer: LinkSigner, public_url: str, told: Told | None = None
+        self,
+        plugin: Plugin,
+        store: Store,
+        clock: Clock,
+        signer: LinkSigner,
+        public_url: str,
+        sealer: Sealer,
+        told: Told | None = None,
     ) -> None:
         self._plugin = plugin
+        self._sealer = sealer
+        self._vault = TokenVault(store, sealer, plugin.name)
+        self._tokens: Tokens | None = None
         self._signer = signer
         self._told = told
         self._public_url = public_url.rstrip("/")
-        self._sessions: list[Session] = []
+        self._sessions: list[Session | OAuthSession] = []
+        #: How this account is connected, once its plugin has said so.
+        self.oauth: OAuth | None = None
         self.clock = clock
         self.log: Any = logger("cxsdk.plugin", account=plugin.name)
         self.state = AccountState(store, plugin.name)
@@ -70,13 +87,32 @@ class AccountContext:
         bearer: Secret | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         basic: tuple[str, Secret] | None = None,
-    ) -> Session:
+        oauth: OAuth | None = None,
+    ) -> Session | OAuthSession:
         """A session for the provider of this account."""
-        session = Session.of(
-            self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, clock=self.clock, told=self._told
+        session = (
+            self._connected(oauth, base_url, headers)
+            if oauth
+            else Session.of(
+                self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, clock=self.clock, told=self._told
+            )
         )
         self._sessions.append(session)
         return session
+
+    def token_endpoint(self, oauth: OAuth) -> TokenEndpoint:
+        """Where tokens of this account come from."""
+        return TokenEndpoint(self._plugin, oauth, self.clock, self._told)
+
+    def _connected(self, oauth: OAuth, base_url: str, headers: Mapping[str, str | Secret] | None) -> OAuthSession:
+        self._sealer.check(f"{self._plugin.name} is connected by OAuth")
+        self.oauth = oauth
+        if self._tokens is None:  # sessions for several addresses share them
+            endpoint = self.token_endpoint(oauth)
+            self._tokens = Tokens(self._plugin.name, endpoint, self._vault, self.clock, self._plugin.deadline_s)
+        return OAuthSession(
+            self._plugin, oauth, base_url, self._tokens, headers=headers, clock=self.clock, told=self._told
+        )
 
     def survey_link(self, token: str, expires_at: datetime) -> str:
         """The signed address of the hosted survey page of an invitation."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from cxsdk.domain.clock import Clock
+from cxsdk.domain.oauth import OAuth
 from cxsdk.domain.secret import Secret
 
 
@@ -30,6 +31,10 @@ class Http(Protocol):
 
     def delete(self, path: str, **options: Any) -> Any:
         """Removes."""
+
+    @property
+    def granted(self) -> Mapping[str, Any]:
+        """What the provider told besides tokens when it granted access (``oauth``): domains, ids; else nothing."""
 
     def request(self, method: str, path: str, **options: Any) -> Any:
         """The whole ``requests.Response``, for headers and bodies that are not JSON; raises the same errors."""
@@ -71,8 +76,13 @@ class Context(Protocol):
         bearer: Secret | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         basic: tuple[str, Secret] | None = None,
+        oauth: OAuth | None = None,
     ) -> Http:
-        """A session for this provider; secrets are put into requests and shown nowhere."""
+        """A session for this provider; secrets are put into requests and shown nowhere.
+
+        With ``oauth``, each request bears an access token that is fresh, and ``base_url`` may hold ``{fields}`` of what
+        the provider granted. An operator connects the account once: ``cxsdk connect ACCOUNT APP``.
+        """
 
     def survey_link(self, token: str, expires_at: datetime) -> str:
         """The signed address of the hosted survey page of an invitation, good until it expires."""

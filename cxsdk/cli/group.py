@@ -28,6 +28,8 @@ COMMANDS = {
     "dead": "cxsdk.cli.dead",
     "replay": "cxsdk.cli.replay",
     "token": "cxsdk.cli.token",
+    "connect": "cxsdk.cli.connect",
+    "key": "cxsdk.cli.key",
 }
 
 

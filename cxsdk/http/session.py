@@ -117,6 +117,11 @@ class Session:
         """The whole answer, for headers and bodies that are not JSON."""
         return self._run(Call(method.upper(), self._url(path), **options), _whole)
 
+    @property
+    def granted(self) -> Mapping[str, Any]:
+        """Nothing: that is for accounts that are connected by OAuth."""
+        return {}
+
     def close(self) -> None:
         """Closes the connections of all threads."""
         with self._lock:

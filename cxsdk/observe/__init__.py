@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from cxsdk.observe.logs import configure, logger
 from cxsdk.observe.metrics import count, snapshot
-from cxsdk.observe.redaction import redact, redact_url, register, register_secrets
+from cxsdk.observe.redaction import forget, redact, redact_url, register, register_secrets
 
-__all__ = ["configure", "count", "logger", "redact", "redact_url", "register", "register_secrets", "snapshot"]
+__all__ = ["configure", "count", "forget", "logger", "redact", "redact_url", "register", "register_secrets", "snapshot"]

@@ -47,8 +47,16 @@ class _Known:
         with self._lock:
             if not spellings <= self._spellings:
                 self._spellings |= spellings
-                longest_first = sorted(self._spellings, key=len, reverse=True)
-                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+                self._compile()
+
+    def forget(self, values: Iterable[str]) -> None:
+        with self._lock:
+            self._spellings -= {spelling for value in values for spelling in _spellings(value)}
+            self._compile()
+
+    def _compile(self) -> None:
+        longest_first = sorted(self._spellings, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 
     def hide(self, text: str) -> str:
         return self._pattern.sub(MASK, text)
@@ -60,6 +68,11 @@ _known = _Known()
 def register(*values: str) -> None:
     """Hides these values from now on, also the way they are written in URLs and in JSON."""
     _known.add(values)
+
+
+def forget(*values: str) -> None:
+    """Looks for these values no more: they have ended, and a list that only grows makes every line slower."""
+    _known.forget(values)
 
 
 def register_secrets(settings: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
@@ -167,6 +168,13 @@ def _rest(sql: Dialect, insert_into: Any) -> Any:
     longer = or_(accounts.c.paused_until.is_(None), accounts.c.paused_until < insert.excluded.paused_until)
     change = {"paused_until": insert.excluded.paused_until, "problem": insert.excluded.problem}
     return insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=change, where=longer)
+
+
+def forgive(tx: Transaction, account: str, codes: Iterable[str]) -> None:
+    """Ends an account's pause that is for a problem with one of these codes: an operator has mended it."""
+    is_mended = or_(*(accounts.c.problem.startswith(f"{code}:", autoescape=True) for code in codes))
+    well = {"paused_until": None, "failures": 0, "problem": None}
+    tx.execute(update(accounts).where(accounts.c.name == account, is_mended).values(well))
 
 
 def meters(store: Store, tx: Transaction, account: str) -> Meters:

@@ -388,3 +388,19 @@ tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
 )
+
+#: What a provider granted to each account that was connected, encrypted. ``generation`` counts the grants of an
+#: account; who renews one holds the lease, and has the ``fence`` under which it was given.
+oauth_tokens = Table(
+    "oauth_tokens",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("sealed", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="1"),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("lease_until", UtcDateTime),
+    # Why it is good no more.
+    Column("problem", Text),
+    Column("connected_at", UtcDateTime, nullable=False),
+    Column("renewed_at", UtcDateTime),
+)

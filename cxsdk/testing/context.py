@@ -8,19 +8,26 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Event
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cxsdk.capabilities.context import VALUE_LIMIT, KeyValue
 from cxsdk.capabilities.inbound import Inbound
 from cxsdk.capabilities.plugin import Plugin
 from cxsdk.domain.clock import Clock, ManualClock
 from cxsdk.domain.facts import Fact
+from cxsdk.domain.oauth import OAuth
 from cxsdk.domain.raw import Page, Raw, Request
 from cxsdk.domain.secret import Secret
 from cxsdk.errors import Unsupported
-from cxsdk.http import Session
+from cxsdk.http import OAuthSession, Session
+from cxsdk.http.token_endpoint import TokenEndpoint
+from cxsdk.http.tokens import Tokens
 from cxsdk.observe import logger
+from cxsdk.testing.granting import MemoryVault
 from cxsdk.testing.sent import Sent, SentRequest
+
+if TYPE_CHECKING:
+    import requests
 
 #: The present of a test that names no other: a Monday noon.
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -53,12 +60,24 @@ class SampleContext:
 
     ``requests`` are those that the plugin made so far, as they went out. A wait between two tries moves a clock that
     can be moved, and does not take its time.
+
+    An account that is connected by OAuth is connected already, with a token that is good for an hour of its clock;
+    ``granted`` is what the provider told with it besides tokens.
     """
 
-    def __init__(self, plugin: Plugin, *, clock: Clock | None = None, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        *,
+        clock: Clock | None = None,
+        base_url: str | None = None,
+        granted: Mapping[str, Any] | None = None,
+    ) -> None:
         self._plugin = plugin
         self._base_url = base_url
-        self._sessions: list[Session] = []
+        self._granted = granted or {}
+        self._tokens: Tokens | None = None
+        self._sessions: list[Session | OAuthSession] = []
         self.requests: list[SentRequest] = []
         self.clock: Clock = clock or ManualClock(NOW)
         self.log: Any = logger("cxsdk.plugin", account=plugin.name)
@@ -73,17 +92,15 @@ class SampleContext:
         bearer: Secret | None = None,
         headers: Mapping[str, str | Secret] | None = None,
         basic: tuple[str, Secret] | None = None,
-    ) -> Session:
+        oauth: OAuth | None = None,
+    ) -> Session | OAuthSession:
         """The real session of ``cxsdk.http``, with the plugin's own deadline and classification."""
-        session = Session.of(
-            self._plugin,
-            self._base_url or base_url,
-            clock=self.clock,
-            bearer=bearer,
-            headers=headers,
-            basic=basic,
-            watch=lambda prepared: self.requests.append(SentRequest.of(prepared)),
-            sleep=self._sleep,
+        url, plugin = self._base_url or base_url, self._plugin
+        options: dict[str, Any] = {"clock": self.clock, "watch": self._watch, "sleep": self._sleep, "headers": headers}
+        session = (
+            OAuthSession(plugin, oauth, url, self._granted_to(oauth), **options)
+            if oauth
+            else Session.of(plugin, url, bearer=bearer, basic=basic, **options)
         )
         self._sessions.append(session)
         return session
@@ -92,6 +109,16 @@ class SampleContext:
     def speaks_http(self) -> bool:
         """Whether the plugin asked for a session."""
         return bool(self._sessions)
+
+    def _watch(self, prepared: requests.PreparedRequest) -> None:
+        self.requests.append(SentRequest.of(prepared))
+
+    def _granted_to(self, oauth: OAuth) -> Tokens:
+        if self._tokens is None:
+            endpoint = TokenEndpoint(self._plugin, oauth, self.clock)
+            vault = MemoryVault(self.clock, self._granted)
+            self._tokens = Tokens(self._plugin.name, endpoint, vault, self.clock, self._plugin.deadline_s)
+        return self._tokens
 
     def survey_link(self, token: str, expires_at: datetime) -> str:
         """An address that shows the token and is signed by nobody."""
@@ -132,9 +159,14 @@ def webhook_url(plugin: Plugin) -> str:
 
 
 @contextmanager
-def opened(plugin: P, *, clock: Clock | None = None, base_url: str | None = None) -> Iterator[P]:
-    """The plugin between ``open`` and ``close``, at 2026-01-05T12:00Z unless another clock is given."""
-    context = SampleContext(plugin, clock=clock, base_url=base_url)
+def opened(
+    plugin: P, *, clock: Clock | None = None, base_url: str | None = None, granted: Mapping[str, Any] | None = None
+) -> Iterator[P]:
+    """The plugin between ``open`` and ``close``, at 2026-01-05T12:00Z unless another clock is given.
+
+    ``granted`` is what the provider told when it granted access by OAuth: domains, ids.
+    """
+    context = SampleContext(plugin, clock=clock, base_url=base_url, granted=granted)
     try:
         plugin.open(context)
         yield plugin

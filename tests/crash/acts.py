@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crash import commands, deeds
+from tests.crash import commands, deeds, granted
 from tests.crash.world import World
 
 Deed = Callable[[World, str], None]
@@ -53,6 +53,15 @@ ACTS = {
     "erase": Act("command", commands.erase_by_command, before=deeds.missed_call),
     "create token": Act("command", commands.create_token),
     "revoke token": Act("command", commands.revoke_token),
+    "token ends": Act("clock", before=granted.short_lived, after=granted.works_again),
+    "token ends in an outage": Act(
+        "clock", granted.outage, before=granted.short_lived, after=granted.works_again, while_down=True
+    ),
+    "access withdrawn": Act(
+        "clock", granted.withdraw, before=granted.short_lived, after=granted.connected_again, while_down=True
+    ),
+    "connect": Act("command", granted.connect_twice),
+    "rotate keys": Act("command", granted.rotate_keys, before=granted.connect),
     "upgrade": Act("command", commands.upgrade),
     "put back": Act("command", commands.put_back),
 }

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from cxsdk.observe.crashing import VARIABLE
+from cxsdk.store.sealing import new_key
 from tests.children import Child, cxsdk
 from tests.servers.process import listens
 
@@ -56,7 +57,7 @@ class Armed:
 class Deployment:
     """Web, worker and clock, or all of it in one process."""
 
-    def __init__(self, place: Place, vendor: str, *, duplicates: str, bug: str) -> None:
+    def __init__(self, place: Place, vendor: str, oauth: str, *, duplicates: str, bug: str) -> None:
         self.place = place
         self.roles = ("run",) if place.broker == "memory://" else ("web", "worker", "clock")
         self.armed: Armed | None = None
@@ -64,7 +65,8 @@ class Deployment:
         self.url = f"http://127.0.0.1:{self._port}"
         self._env = {
             "CRASH_VENDOR": vendor, "CRASH_DUPLICATES": duplicates, "CRASH_URL": self.url, "CRASH_BUG": bug,
-            "CRASH_DATABASE": place.database, "CRASH_BROKER": place.broker,
+            "CRASH_DATABASE": place.database, "CRASH_BROKER": place.broker, "CRASH_OAUTH": oauth,
+            "CRASH_KEY": new_key(),
         }  # fmt: skip
         self._children: dict[str, Child] = {}
 
@@ -122,10 +124,10 @@ class Deployment:
         """Runs a command to its end; with a point, it must be killed there."""
         return self._to_its_end(self._child(*arguments, point=point, database=database), point)
 
-    def call(self, function: Callable[..., None], *arguments: str, point: str) -> Ended:
-        """Runs a function in a process of its own until it is killed at a point."""
+    def call(self, function: Callable[..., None], *arguments: str, point: str = "") -> Ended:
+        """Runs a function in a process of its own to its end; with a point, it must be killed there."""
         log = self.place.folder / "function.log"
-        return self._to_its_end(Child(function, *arguments, env={VARIABLE: point}, log=log), point)
+        return self._to_its_end(Child(function, *arguments, env={**self._env, VARIABLE: point}, log=log), point)
 
     def _child(self, *arguments: str, point: str, database: str = "") -> Child:
         env = {**self._env, VARIABLE: point} | ({"CRASH_DATABASE": database} if database else {})

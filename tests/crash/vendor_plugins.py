@@ -19,6 +19,7 @@ from cxsdk import (
     InteractionFact,
     LogEntry,
     Message,
+    OAuth,
     OptOut,
     Page,
     Person,
@@ -29,12 +30,14 @@ from cxsdk import (
     Reader,
     Receipt,
     Request,
+    Secret,
     Task,
     TaskChange,
     hookimpl,
 )
 from cxsdk.domain.facts import MessageRequest
 from tests.crash.vendor import LAG_S, ODD
+from tests.servers.oauth import CLIENT_ID, CLIENT_SECRET
 
 _FACTS = {
     kind.__name__: kind
@@ -155,6 +158,32 @@ class Sms(_Sending):
     """A messenger that can neither be searched nor knows anything again."""
 
     duplicates = "none"
+
+
+class Guarded(Channel, Inbound):
+    """An account that is connected by OAuth, and asks now and then whether there is anything new."""
+
+    url: str
+
+    deadline_s = DEADLINE_S
+    poll_every = timedelta(seconds=0.5)
+
+    def open(self, context: Context) -> None:
+        oauth = OAuth(
+            client_id=CLIENT_ID, client_secret=Secret(CLIENT_SECRET), hosts=("127.0.0.1",),
+            authorize_url=f"{self.url}/authorize", token_url=f"{self.url}/token",
+        )  # fmt: skip
+        self._http = context.http("{api_domain}/api", oauth=oauth)
+
+    def parse(self, raw: Raw) -> Iterator[Fact]:
+        yield from ()
+
+    def sources(self) -> Mapping[str, Reader]:
+        return {"news": self._read}
+
+    def _read(self, cursor: str | None, stop: Any) -> Iterator[Page]:
+        self._http.get("/news")
+        yield from ()
 
 
 class Listener:

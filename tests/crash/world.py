@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 from tests.crash.asking import ask
 from tests.crash.deployment import APP, PATIENCE_S, Deployment, NotReached, Place
 from tests.crash.vendor import ODD, Row, Vendor, open_for_business
+from tests.servers.oauth import Provider, granting
 
 #: As configured: how long a claim lasts, and how often the clock sweeps, in seconds.
 LEASE_S, SWEEP_S = 1.0, 1.0
@@ -47,9 +48,10 @@ class Doubled(AssertionError):
 class World:
     """Whoever waits here watches over the processes."""
 
-    def __init__(self, processes: Deployment, vendor: Vendor) -> None:
+    def __init__(self, processes: Deployment, vendor: Vendor, provider: Provider) -> None:
         self.processes = processes
         self.vendor = vendor
+        self.provider = provider  #: who grants access by OAuth
         self.unwanted: set[str] = set()  #: what must never be at the vendor
         self.reaching_s = self.settling_s = PATIENCE_S  #: how long the point, and then the work, is waited for
         self._expected: Counter[str] = Counter()
@@ -192,8 +194,9 @@ def opened(place: Place, *, duplicates: str = "upsert", bug: str = "") -> Iterat
     """A world with an upgraded database, and all processes running."""
     with ExitStack() as stack:
         vendor, url = stack.enter_context(open_for_business(keeps_keys=duplicates == "upsert"))
-        processes = Deployment(place, url, duplicates=duplicates, bug=bug)
-        world = World(processes, vendor)
+        provider = stack.enter_context(granting())
+        processes = Deployment(place, url, provider.url, duplicates=duplicates, bug=bug)
+        world = World(processes, vendor, provider)
         stack.callback(world.close)
         processes.command("db", "upgrade", APP)
         for role in processes.roles:

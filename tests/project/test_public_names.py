@@ -12,7 +12,17 @@ import pytest
 
 import cxsdk
 
-HEAVY = {"dramatiq", "fastapi", "phonenumbers", "pluggy", "pydantic", "requests", "sqlalchemy", "structlog"}
+HEAVY = {
+    "cryptography",
+    "dramatiq",
+    "fastapi",
+    "phonenumbers",
+    "pluggy",
+    "pydantic",
+    "requests",
+    "sqlalchemy",
+    "structlog",
+}
 
 
 def _names_for_type_checkers() -> dict[str, str]:
