@@ -11,12 +11,11 @@ from sqlalchemy import or_, select, update
 
 from cxsdk.capabilities import Reader, Stop
 from cxsdk.domain.raw import Page
-from cxsdk.errors import PluginBug, RateLimited, StoreUnavailable
+from cxsdk.errors import CxsdkError, PluginBug, RateLimited, StoreUnavailable
 from cxsdk.journeys.governor import NoPermit
 from cxsdk.journeys.health import broke, recovered, trouble_in
-from cxsdk.journeys.reasons import reason_for
 from cxsdk.journeys.runtime import Runtime
-from cxsdk.observe import logger
+from cxsdk.observe import logger, redact
 from cxsdk.observe.crashing import calling
 from cxsdk.observe.guarding import guarded
 from cxsdk.policy.health import LONG_WAIT, is_broken
@@ -26,6 +25,7 @@ from cxsdk.store.engine import NOW
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import cursors
+from cxsdk.store.work import reason_of
 
 #: As what the governor knows the requests of a source.
 _READING = "source"
@@ -126,7 +126,8 @@ def failed(runtime: Runtime, source: Source, error: Exception, wait: timedelta) 
             return
         now = store.moment(tx)
         since = known.failing_since or now
-        why = reason_for(error)[:500]
+        kind = error.code if isinstance(error, CxsdkError) else type(error).__name__
+        why = reason_of(f"{kind}: {redact(str(error))}")[:500]
         values = {"failing_since": since, "problem": why}
         if is_broken(trouble, since, now + wait):
             values["broken"] = trouble
