@@ -17,6 +17,7 @@ from cxsdk.observe import redact, register_secrets
 from cxsdk.observe.guarding import guarded
 from cxsdk.policy.health import Trouble
 from cxsdk.store import Store
+from cxsdk.store.sealing import Sealer
 from cxsdk.webhooks.links import LinkSigner
 
 
@@ -35,7 +36,8 @@ def ask(cx: CX, account: Plugin, store: Store) -> Asked:
     if not account.supports("check"):
         return Asked(account.name, "not checked", f"{type(account).__name__} cannot be checked live.")
     # No link is made while it is asked: any key will do
-    context = AccountContext(account, store, SystemClock(), LinkSigner(secrets.token_bytes(32)), cx.public_url)
+    signer, sealer = LinkSigner(secrets.token_bytes(32)), Sealer(cx.secrets_keys)
+    context = AccountContext(account, store, SystemClock(), signer, cx.public_url, sealer)
     try:
         said = _ask(account, context)
     except ConfigurationError as error:
