@@ -256,6 +256,17 @@ def _words(node: ast.AST) -> str:
     return "…" if isinstance(node, ast.FormattedValue) else ""
 
 
+# -- what the doctor finds
+
+
+def findings() -> Iterator[str]:
+    """Each code of a finding: how bad it is, what it means, and its cure."""
+    from cxsdk.cli.findings import CODES
+
+    rows = ((f"`{code}`", known.severity, known.means, known.cure) for code, known in sorted(CODES.items()))
+    yield from _table("code", "severity", "what it means", "what to do", rows=rows)
+
+
 # -- texts
 
 
@@ -381,6 +392,7 @@ PARTS: Mapping[str, Callable[..., Iterator[str]]] = {
     "conformance": conformance,
     "errors": errors,
     "codes": codes,
+    "findings": findings,
     "texts": texts,
     "settings": settings,
     "abilities": abilities,

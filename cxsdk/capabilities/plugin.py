@@ -67,6 +67,14 @@ class Plugin(Settings, ABC):
     def close(self) -> None:
         """Called once at the end; give back what ``open`` took."""
 
+    def check(self) -> str:
+        """Asks the provider one cheap thing that needs the credentials and changes nothing; after ``open``.
+
+        For ``cxsdk doctor --live``. Returns in a few words whom it reached (``@sample_bot``), and raises the errors of
+        ``cxsdk.errors`` like every call. Not overridden: the account cannot be checked live.
+        """
+        raise NotImplementedError
+
     def classify(self, response: requests.Response) -> Exception | None:
         """What an answer means where this provider departs from HTTP's own meaning; None where it does not.
 

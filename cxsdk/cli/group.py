@@ -23,6 +23,8 @@ COMMANDS = {
     "db": "cxsdk.cli.db",
     "explain": "cxsdk.cli.explain",
     "erase": "cxsdk.cli.erase",
+    "plugins": "cxsdk.cli.plugins",
+    "doctor": "cxsdk.cli.doctor",
     "dead": "cxsdk.cli.dead",
     "replay": "cxsdk.cli.replay",
     "token": "cxsdk.cli.token",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from time import perf_counter
 from typing import Any, TypeVar
 
 import pluggy
@@ -15,6 +19,9 @@ from cxsdk.observe import logger
 from cxsdk.observe.guarding import guarded
 
 T = TypeVar("T", bound=Plugin)
+
+#: The variable of the environment that, where it is 1, has each call of a hook logged.
+TRACE = "CXSDK_TRACE_HOOKS"
 
 
 class Hooks:
@@ -44,6 +51,17 @@ class Hooks:
         """The survey provider classes that plugins register."""
         return self._classes("register_survey_providers", SurveyProvider)  # type: ignore[type-abstract]
 
+    def classes_of(self, plugin: str) -> list[type[Plugin]]:
+        """The channels, CRMs and survey providers that one plugin registers."""
+        answers = (self._ask(hook, {}) for hook in ("register_crms", "register_channels", "register_survey_providers"))
+        given = (cls for name, classes in chain.from_iterable(answers) if name == plugin for cls in classes)
+        return [cls for cls in given if isinstance(cls, type) and issubclass(cls, Plugin)]
+
+    def hooks_of(self, plugin: str) -> list[str]:
+        """The names of the hooks that one plugin implements."""
+        callers = self._manager.get_hookcallers(self._manager.get_plugin(plugin)) or ()
+        return sorted(caller.name for caller in callers)
+
     def commands(self) -> list[Any]:
         """The click commands that plugins add."""
         return [command for _, answer in self._ask("register_commands", {}) for command in answer]
@@ -56,7 +74,7 @@ class Hooks:
         """Calls one plugin's ``on_`` hook. What it raises goes to the caller, who owes it again."""
         for impl in self._implementations(hook):
             if impl.plugin_name == plugin:
-                _call(impl.function, impl.argnames, arguments)
+                _call(impl, hook, arguments)
 
     def choose_channel(self, customer_id: str, channels: Sequence[str]) -> str | None:
         """The first plugin's choice among ``channels``, or None."""
@@ -89,7 +107,7 @@ class Hooks:
     def _ask(self, hook: str, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         for impl in self._implementations(hook):
             try:
-                answer = _call(impl.function, impl.argnames, arguments)
+                answer = _call(impl, hook, arguments)
                 if hook.startswith("register_"):
                     answer = list(answer)
             except Exception as error:  # a plugin's error is its own: the others still answer
@@ -103,9 +121,27 @@ class Hooks:
         return list(reversed(caller.get_hookimpls()))  # pluggy keeps the last to be asked first
 
 
-def _call(function: Callable[..., Any], names: Sequence[str], arguments: Mapping[str, Any]) -> Any:
-    with guarded():
-        return function(**{name: arguments[name] for name in names})
+def _call(impl: pluggy.HookImpl, hook: str, arguments: Mapping[str, Any]) -> Any:
+    wanted = {name: arguments[name] for name in impl.argnames}
+    with _traced(impl.plugin_name, hook), guarded():
+        return impl.function(**wanted)
+
+
+@contextmanager
+def _traced(plugin: str, hook: str) -> Iterator[None]:
+    """Logs a call where it is asked for; never what it is given and returns, which is the customers' own."""
+    if os.environ.get(TRACE) != "1":
+        yield
+        return
+    began, outcome = perf_counter(), "returned"
+    try:
+        yield
+    except BaseException as error:
+        outcome = f"raised {type(error).__name__}"
+        raise
+    finally:
+        took_ms = round((perf_counter() - began) * 1000, 3)
+        logger("cxsdk.hooks").info("hook_called", hook=hook, plugin=plugin, took_ms=took_ms, outcome=outcome)
 
 
 def _report(plugin: str, hook: str, error: Exception) -> None:

@@ -63,6 +63,25 @@ def on_promise_broken(promise_id: str, customer_id: str, kind: str) -> None:
     """A deadline that the company owed a customer passed without the promise being kept."""
 
 
+@hookspec
+def on_account_broken(account: str, part: str, code: str, why: str, cure: str, since: str) -> None:
+    """An account does not work any more; told once for each breakage, however many calls fail.
+
+    ``part`` is ``calls``, or the name of the source that cannot be read: each breaks and heals by itself. It breaks at
+    once where credentials are refused, after five minutes of an outage or limit, and with the twentieth record that is
+    refused in a row. ``code`` is stable (see [doctor](doctor.md)), ``why`` are the latest error's words, ``cure`` says
+    what to do, and ``since`` is when it began, in ISO 8601 and UTC. What was owed stays owed.
+    """
+
+
+@hookspec
+def on_account_recovered(account: str, part: str, code: str, since: str) -> None:
+    """What was broken works again, with its first success; ``code`` and ``since`` are those of the breakage.
+
+    ``code`` is the latest: credentials may have been refused after an outage.
+    """
+
+
 @hookspec(firstresult=True)
 def choose_channel(customer_id: str, channels: Sequence[str]) -> str | None:
     """The account over which to write to this customer, out of those that can reach them, best first.

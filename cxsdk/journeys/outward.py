@@ -19,12 +19,14 @@ from sqlalchemy.exc import DBAPIError
 from cxsdk.domain.outward import Receipt
 from cxsdk.errors import AuthenticationError, CxsdkError, OutcomeUnknown, PluginBug, Rejected, Transient, Unsupported
 from cxsdk.http.deadline import deadline
+from cxsdk.journeys import health
 from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.governor import PATIENCE_S, NoPermit
 from cxsdk.journeys.receipts import Answers, NotCalled, refused, write_down
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling, passing
 from cxsdk.observe.guarding import guarded
+from cxsdk.policy.health import LONG_WAIT, Trouble
 from cxsdk.store import Transaction, accounts, outbox
 from cxsdk.store.outbox import OutKind
 from cxsdk.store.tables import CANCELLED, UNKNOWN
@@ -121,9 +123,13 @@ def _claim_size(desk: Desk) -> int:
 
 def _rest(desk: Desk, refused: NoPermit) -> None:
     if refused.limit:
-        why = f"limit_used_up: {refused.limit}"
+        why, wait = f"limit_used_up: {refused.limit}", timedelta(seconds=refused.wait_s)
         with desk.runtime.store.write() as tx:
-            accounts.rest(desk.runtime.store, tx, desk.account, why, timedelta(seconds=refused.wait_s))
+            if wait > LONG_WAIT:
+                paused = accounts.pause(desk.runtime.store, tx, desk.account, why, wait)
+                health.rests(desk.runtime, tx, desk.account, Trouble.LIMIT, paused, why)
+            else:
+                accounts.rest(desk.runtime.store, tx, desk.account, why, wait)
 
 
 def _wanted(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]], *, unsent: bool = False) -> list[Row[Any]]:

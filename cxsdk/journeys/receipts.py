@@ -21,7 +21,7 @@ from cxsdk.errors import (
     Transient,
     Unsupported,
 )
-from cxsdk.journeys import reasons
+from cxsdk.journeys import health, reasons
 from cxsdk.journeys.desk import Desk
 from cxsdk.journeys.people import look_up_again
 from cxsdk.observe import logger
@@ -97,8 +97,7 @@ def _write(desk: Desk, answers: Answers, looked_up: bool) -> None:
         _wanted_more(tx, [row.id for row, _ in finished if row.kind in _REVISED])
         if finished:
             desk.done(tx, finished)
-        if any(isinstance(answer, Receipt | Rejected) for _, answer in answers):
-            accounts.worked(runtime.store, tx, desk.account)
+        health.answered(runtime, tx, desk.account, [answer for _, answer in answers])
         for row, answer in mine:
             if not (isinstance(answer, Receipt) and answer.is_done):
                 change = _unfinished(desk, tx, row, answer)
@@ -182,8 +181,8 @@ def _older_doubt(desk: Desk, row: Row[Any]) -> datetime | None:
 
 def _in_doubt(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: datetime) -> dict[str, Any]:
     """The row stays marked. An attempt is burnt only if the account works: an outage is not the row's fault."""
-    health = accounts.health(tx, desk.account)
-    if row.marked_at and health and health.last_ok_at and health.last_ok_at > row.marked_at:
+    known = accounts.health(tx, desk.account)
+    if row.marked_at and known and known.last_ok_at and known.last_ok_at > row.marked_at:
         return _tried(desk, tx, row, reason, now)
     wait = desk.settled_after if desk.duplicates == "lookup" else timedelta(seconds=1)
     return {"id": row.id, "next_at": now + wait, "reason": reason}
@@ -218,10 +217,11 @@ def _rest_account(desk: Desk, tx: Transaction, answers: Sequence[Answer]) -> Non
     """What an answer says of the whole account: a limit, an outage, refused credentials."""
     for error in {type(answer): answer for answer in answers}.values():
         if isinstance(error, Transient | AuthenticationError | OutcomeUnknown):
-            why = f"{error.code}: {error}"
-            until = accounts.pause(desk.runtime.store, tx, desk.account, reason_of(why), _pause(error))
+            why = reason_of(f"{error.code}: {error}")
+            paused = accounts.pause(desk.runtime.store, tx, desk.account, why, _pause(error))
             log = logger("cxsdk.outward")
-            log.warning("account_rests", account=desk.account, why=error.code, until=until.isoformat())
+            log.warning("account_rests", account=desk.account, why=error.code, until=paused.until.isoformat())
+            health.rests(desk.runtime, tx, desk.account, health.trouble_in(error), paused, why)
 
 
 def _pause(error: CxsdkError) -> timedelta | None:

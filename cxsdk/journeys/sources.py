@@ -11,17 +11,21 @@ from sqlalchemy import or_, select, update
 
 from cxsdk.capabilities import Reader, Stop
 from cxsdk.domain.raw import Page
-from cxsdk.errors import PluginBug, RateLimited
+from cxsdk.errors import CxsdkError, PluginBug, RateLimited, StoreUnavailable
 from cxsdk.journeys.governor import NoPermit
+from cxsdk.journeys.health import broke, recovered, trouble_in
 from cxsdk.journeys.runtime import Runtime
-from cxsdk.observe import logger
+from cxsdk.observe import logger, redact
 from cxsdk.observe.crashing import calling
 from cxsdk.observe.guarding import guarded
+from cxsdk.policy.health import LONG_WAIT, is_broken
 from cxsdk.store import Transaction, inbox
+from cxsdk.store.accounts import Mended
 from cxsdk.store.engine import NOW
 from cxsdk.store.inbox import Arrival
 from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import cursors
+from cxsdk.store.work import reason_of
 
 #: As what the governor knows the requests of a source.
 _READING = "source"
@@ -92,7 +96,7 @@ def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) ->
     Raises TakenOver where another process reads it by now, RateLimited where the account has used up what it may, and
     whatever the plugin raises.
     """
-    cursor, permitted = _begin(runtime, source)
+    cursor, permitted, is_failing = _begin(runtime, source)
     stored = 0
     with runtime.governor.counting(source.account, _READING, permitted):
         with guarded():
@@ -101,9 +105,45 @@ def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) ->
             if not isinstance(page, Page):
                 raise PluginBug(f"{source.account}.{source.name} yielded {type(page).__name__} where a Page was due.")
             stored += _store(runtime, source, fence, page)
+            if is_failing:
+                is_failing = _worked(runtime, source)
             if stop.is_set():
                 break
+    if is_failing:
+        _worked(runtime, source)
     return stored
+
+
+def failed(runtime: Runtime, source: Source, error: Exception, wait: timedelta) -> None:
+    """Notes that a source could not be read and is not before the wait is over; where that lasts, its account broke."""
+    is_pace = isinstance(error, RateLimited) and error.code == "limit_used_up" and wait <= LONG_WAIT
+    if is_pace or isinstance(error, StoreUnavailable):
+        return  # ours, not the provider's
+    trouble, store = trouble_in(error), runtime.store
+    with store.write() as tx:
+        known = tx.execute(store.dialect.locked(select(cursors).where(_is(source)))).one_or_none()
+        if known is None:
+            return
+        now = store.moment(tx)
+        since = known.failing_since or now
+        kind = error.code if isinstance(error, CxsdkError) else type(error).__name__
+        why = reason_of(f"{kind}: {redact(str(error))}")[:500]
+        values = {"failing_since": since, "problem": why}
+        if is_broken(trouble, since, now + wait):
+            values["broken"] = trouble
+            if known.broken is None:
+                broke(runtime, tx, source.account, source.name, trouble, why, since)
+        tx.execute(update(cursors).where(_is(source)).values(values))
+
+
+def _worked(runtime: Runtime, source: Source) -> bool:
+    """The source could be read again. Tells whether it still fails: no."""
+    with runtime.store.write() as tx:
+        known = tx.execute(runtime.store.dialect.locked(select(cursors).where(_is(source)))).one()
+        if known.broken is not None:
+            recovered(runtime, tx, source.account, source.name, Mended(known.broken, known.failing_since))
+        tx.execute(update(cursors).where(_is(source)).values(failing_since=None, problem=None, broken=None))
+    return False
 
 
 #: What comes after the last page.
@@ -115,17 +155,25 @@ def _next(pages: Iterator[Page]) -> object:
         return next(pages, _END)
 
 
-def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float]:
-    """Where to go on reading, and the permits for it. Raises RateLimited where there are none now."""
+def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float, bool]:
+    """Where to go on reading, the permits for it, and whether the last try failed.
+
+    Raises RateLimited where there are no permits now.
+    """
     with runtime.store.read() as tx:
-        cursor = tx.scalar(select(cursors.c.cursor).where(_is(source)))
+        found = select(cursors.c.cursor, cursors.c.failing_since).where(_is(source))
+        cursor, since = tx.execute(found).one_or_none() or (None, None)
     if not runtime.governor.has_limits(source.account):
-        return cursor, 1.0
+        return cursor, 1.0, since is not None
     try:
         with runtime.store.write() as tx:
-            return cursor, runtime.governor.permit(tx, source.account, _READING)
+            return cursor, runtime.governor.permit(tx, source.account, _READING), since is not None
     except NoPermit as refused:
-        raise RateLimited(f"{source.account} waits: {refused.limit} is used up.", retry_after=refused.wait_s) from None
+        raise RateLimited(
+            f"{source.account} waits: {refused.limit} is used up. It goes on by itself.",
+            retry_after=refused.wait_s,
+            code="limit_used_up",
+        ) from None
 
 
 def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:

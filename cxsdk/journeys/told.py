@@ -9,7 +9,7 @@ from sqlalchemy import Row
 
 from cxsdk.domain.ids import stable_id
 from cxsdk.domain.outward import Receipt
-from cxsdk.journeys.outward import Desk, Finished
+from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, outbox
 from cxsdk.store.outbox import OutKind, Owed

@@ -59,6 +59,13 @@ def is_scarce(limits: Sequence[Limit], meters: Meters, now: datetime) -> bool:
     return any(_level(limit, meter, moment) + 2 > _size(limit, meter) for limit, meter in counted)
 
 
+def shares(limits: Sequence[Limit], meters: Meters, now: datetime) -> dict[str, float]:
+    """Which part of what may come at once is used, by limit: 0 is nothing, 1 is all of it."""
+    moment = now.timestamp()
+    counted = _counting(limits, meters)
+    return {name: min(1.0, _level(limit, meter, moment) / _size(limit, meter)) for name, limit, meter in counted}
+
+
 def learn(limits: Sequence[Limit], meters: Meters, told: Iterable[tuple[Usage, datetime]]) -> Meters:
     """What answers told of limits, and when, taken in: others may use the same account, and plans differ."""
     by_name = {limit.name: limit for limit in limits}

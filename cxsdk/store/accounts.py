@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, case, or_, select, update
 
@@ -62,7 +62,15 @@ _NEXT_RELEASE = (
 )
 
 
-def pause(store: Store, tx: Transaction, account: str, problem: str, wait: timedelta | None = None) -> datetime:
+class Paused(NamedTuple):
+    """Until when nothing is called for an account, since when no call succeeded, and as what it was broken before."""
+
+    until: datetime
+    since: datetime
+    broken: str | None
+
+
+def pause(store: Store, tx: Transaction, account: str, problem: str, wait: timedelta | None = None) -> Paused:
     """Calls nothing for an account for so long; without a wait, longer with each failure in a row.
 
     A pause that lasts longer already stays as it is.
@@ -71,20 +79,39 @@ def pause(store: Store, tx: Transaction, account: str, problem: str, wait: timed
     tx.execute(insert.values(name=account).on_conflict_do_nothing())
     known = tx.execute(store.dialect.locked(select(accounts).where(accounts.c.name == account))).one()
     growing = min(FIRST_PAUSE * 2 ** min(known.failures, 10), LONGEST_PAUSE)
-    until = store.moment(tx) + (growing if wait is None else wait)
+    now = store.moment(tx)
+    until = now + (growing if wait is None else wait)
     until = max(until, known.paused_until or until)
+    since = known.failing_since or now
     values = {"paused_until": until, "failures": known.failures + (wait is None), "problem": problem[:500]}
-    tx.execute(update(accounts).where(accounts.c.name == account).values(values))
-    return until
+    tx.execute(update(accounts).where(accounts.c.name == account).values(failing_since=since, **values))
+    return Paused(until, since, known.broken)
 
 
-def worked(store: Store, tx: Transaction, account: str) -> None:
+def breaks(tx: Transaction, account: str, trouble: str) -> None:
+    """Counts an account as broken, as this."""
+    tx.execute(update(accounts).where(accounts.c.name == account).values(broken=trouble))
+
+
+class Mended(NamedTuple):
+    """As what an account, or a source, was broken that works again, and since when."""
+
+    broken: str
+    since: datetime
+
+
+def worked(store: Store, tx: Transaction, account: str) -> Mended | None:
     """The account answered well: no failures are held against it. Written at most once a second when all is well.
 
-    A pause goes on: the call may have begun before the limit was hit.
+    A pause goes on: the call may have begun before the limit was hit. Tells of a breakage that ended with it.
     """
     times = store.times(now=NOW, lately=-timedelta(seconds=1))
-    tx.execute(_worked(store.dialect, insert_for(store)), {"account": account, **times})
+    known = tx.execute(_worked(store.dialect, insert_for(store)), {"account": account, **times}).first()
+    if known is None or known.broken is None:
+        return None
+    well = {"broken": None, "failing_since": None}
+    tx.execute(update(accounts).where(accounts.c.name == account).values(well))
+    return Mended(known.broken, known.failing_since)
 
 
 @cache
@@ -93,11 +120,38 @@ def _worked(sql: Dialect, insert_into: Any) -> Any:
     well = {
         "last_ok_at": insert.excluded.last_ok_at,
         "failures": 0,
+        "refusals": 0,
         "problem": case((accounts.c.paused_until > sql.at("now"), accounts.c.problem)),
+        # Of a breakage it is told first
+        "failing_since": case((accounts.c.broken.is_not(None), accounts.c.failing_since)),
     }
     last = accounts.c.last_ok_at
-    stale = or_(last.is_(None), last < sql.at("lately"), accounts.c.failures > 0)
-    return insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=well, where=stale)
+    fails = or_(accounts.c.failures > 0, accounts.c.refusals > 0, accounts.c.failing_since.is_not(None))
+    stale = or_(last.is_(None), last < sql.at("lately"), fails)
+    upsert = insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=well, where=stale)
+    return upsert.returning(accounts.c.broken, accounts.c.failing_since)
+
+
+def refused(store: Store, tx: Transaction, account: str, records: int) -> int:
+    """The account refused so many records and took none; tells how many it has refused in a row by now."""
+    known = {"account": account, "records": records, **store.times(now=NOW)}
+    return int(tx.execute(_refused(store.dialect, insert_for(store)), known).scalar_one())
+
+
+@cache
+def _refused(sql: Dialect, insert_into: Any) -> Any:
+    insert = insert_into(accounts).values(
+        name=bindparam("account"), last_ok_at=sql.at("now"), refusals=bindparam("records")
+    )
+    answered = {
+        "last_ok_at": insert.excluded.last_ok_at,
+        "refusals": accounts.c.refusals + insert.excluded.refusals,
+        # It answers, so that no outage goes on; what is broken goes on with single records until something is taken
+        "failures": case((accounts.c.broken.is_not(None), accounts.c.failures), else_=0),
+        "failing_since": case((accounts.c.broken.is_not(None), accounts.c.failing_since)),
+    }
+    upsert = insert.on_conflict_do_update(index_elements=[accounts.c.name], set_=answered)
+    return upsert.returning(accounts.c.refusals)
 
 
 def rest(store: Store, tx: Transaction, account: str, problem: str, wait: timedelta) -> None:

@@ -145,6 +145,10 @@ accounts = Table(
     Column("last_ok_at", UtcDateTime),
     # How much of its limits is used; see ``policy.limits``.
     Column("meters", Json),
+    # Since when no call has succeeded, or null; as what it counts as broken; how many records it refused in a row.
+    Column("failing_since", UtcDateTime),
+    Column("broken", String(40)),
+    Column("refusals", Integer, nullable=False, server_default="0"),
 )
 
 #: How far each source has been read, and who reads it now.
@@ -157,6 +161,10 @@ cursors = Table(
     Column("holder", String(40)),
     Column("lease_until", UtcDateTime),
     Column("fence", Integer, nullable=False, server_default="0"),
+    # Since when nothing could be read, or null; why; and as what it counts as broken.
+    Column("failing_since", UtcDateTime),
+    Column("problem", Text),
+    Column("broken", String(40)),
 )
 
 #: The small store that each plugin has of its own.

@@ -140,6 +140,18 @@ class Email(Channel, Inbound):
         _require_libraries()
         self._context = context
 
+    def check(self) -> str:
+        """Logs in where mail is read, if it is, and where it is handed in."""
+        from cxsdk_email.connection import connected
+        from cxsdk_email.submission import submit
+
+        asked = [f"SMTP at {self.smtp}"]
+        if self.sources():
+            with connected(self.imap):
+                asked.insert(0, f"IMAP at {self.imap}")
+        list(submit(self.smtp, self.address, (), deadline_s=self.deadline_s))
+        return f"{' and '.join(asked)} let {self.address} in"
+
     def send(self, messages: Sequence[Message]) -> Iterator[Receipt]:
         """Hands the messages in over one connection; each receipt follows the server's own answer to its mail."""
         from cxsdk_email.outgoing import write

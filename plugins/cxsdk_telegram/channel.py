@@ -84,6 +84,10 @@ class Telegram(Channel, Inbound):
         self._http = context.http(f"{self.api_url}/bot{self.token.reveal()}")
         self._webhook_url = context.webhook_url
 
+    def check(self) -> str:
+        """Asks for the bot's own name (https://core.telegram.org/bots/api#getme)."""
+        return f"@{self._http.get('/getMe')['result']['username']}"
+
     def classify(self, response: requests.Response) -> Exception | None:
         """Telegram's own words for an error."""
         return read_failure(response)

@@ -178,11 +178,11 @@ class Office:
 
 
 @contextmanager
-def office_of(crm: FakeCRM, **settings: Any) -> Iterator[Office]:
+def office_of(crm: FakeCRM, more: Sequence[Channel] = (), **settings: Any) -> Iterator[Office]:
     """An office with this CRM, between opening and closing."""
     wire = Wire()
     with TemporaryDirectory(dir=MEMORY) as folder:
-        cx = CX(crm=crm, channels=[wire], database=f"sqlite:///{folder}/cx.db", **settings)
+        cx = CX(crm=crm, channels=[wire, *more], database=f"sqlite:///{folder}/cx.db", **settings)
         with installed(cx, clock=ManualClock(NOON)) as installation:
             yield Office(installation, crm, wire)
 

@@ -31,6 +31,7 @@ ACTS = {
     "crowd": Act("web", deeds.crowd),
     "ring": Act("web", deeds.missed_call),
     "letters": Act("clock", deeds.letters, while_down=True),
+    "letters later": Act("clock", deeds.letters_later, while_down=True),
     "missed call": Act("worker", deeds.missed_call),
     "two contacts": Act("worker", deeds.two_contacts),
     "odd answer": Act("worker", deeds.odd_contact, after=deeds.drop_the_odd),

@@ -51,6 +51,12 @@ def letters(world: World, who: str) -> None:
         world.vendor.letters.append({"fact": "InteractionFact", "pause_s": pause_s, **letter(who, text)})
 
 
+def letters_later(world: World, who: str) -> None:
+    """Letters lie in a mailbox that cannot be read at first, not even where it is asked again at once."""
+    world.vendor.unreadable = 3
+    letters(world, who)
+
+
 def refused_contact(world: World, who: str) -> None:
     """An entry that the CRM does not take, until somebody has mended it."""
     world.vendor.is_mended = False

@@ -18,7 +18,9 @@ _LEFT_OUT = {"testing", "demo", "crashing.py"}
 
 #: Whose methods lead to the outside, by what our code calls them; and those of their methods that do not.
 OUTSIDERS = frozenset({"crm", "_crm", "channel", "plugin", "hooks", "provider", "_broker", "source"})
-PURE = frozenset({"supports", "parse", "verify", "event_key", "listeners", "log_after", "usage", "pages"})
+PURE = frozenset(
+    {"supports", "parse", "verify", "event_key", "listeners", "log_after", "usage", "pages", "classes_of", "hooks_of"}
+)
 
 #: The desks of outward work: each has a call of its own.
 DESK_NAMES = sorted({desk.__name__ for desk in (*DESKS.values(), RoutingDesk) if isinstance(desk, type)})

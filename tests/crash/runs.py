@@ -56,6 +56,8 @@ LEADS_TO: dict[str, tuple[str, ...]] = {
     "journeys.sources:release": ("letters",),
     "journeys.sources:_next": ("letters",),
     "journeys.sources:_begin": ("letters",),
+    "journeys.sources:failed": ("letters later",),
+    "journeys.sources:_worked": ("letters later",),
     "journeys.sources:_store": ("letters", "letters@2"),
     "store.oauth_tokens:TokenVault.begin": ("token ends", "token ends in an outage", "access withdrawn"),
     "store.oauth_tokens:TokenVault.keep": ("token ends",),

@@ -49,6 +49,7 @@ class Vendor:
     letters: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     is_mended: bool = False
+    unreadable: int = 0  #: how often its mailbox cannot be read yet
     _people: dict[str, str] = field(default_factory=dict)  # who somebody is, by the id of their record
     _became: dict[str, str] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
@@ -143,6 +144,9 @@ class Vendor:
 
     def read_letters(self, after: int) -> list[dict[str, Any]]:
         """The letters that came after so many."""
+        if self.unreadable:
+            self.unreadable -= 1
+            raise ConnectionError
         return self.letters[after : after + 1]
 
     def read_changes(self, after: int) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import click
 import pytest
 
 from cxsdk import CX, FollowUp, Limit, Loyalty, Plugin, PostPurchase
+from cxsdk.cli.findings import CODES
 from cxsdk.cli.group import COMMANDS
 from cxsdk.cli.scaffold import Scaffold
 from cxsdk.domain.settings import Settings
@@ -94,6 +95,18 @@ def test_every_code_says_what_to_make_of_it() -> None:
     )
     assert len(rows) > 50
     assert [code for code, words in rows if not re.search("[a-z]{2}", words)] == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_the_doctor_finds_is_documented_with_its_cure(code: str) -> None:
+    assert f"| `{code}` | {CODES[code].severity} | {CODES[code].means}" in page("doctor.md").replace("\\|", "|")
+
+
+def test_the_doctor_finds_nothing_that_has_no_code() -> None:
+    sources = (ROOT / "cxsdk" / "cli" / name for name in ("checks.py", "doctor.py", "live.py"))
+    named = {code for path in sources for code in re.findall(r'finding\(\s*"(\w+)"', path.read_text(encoding="utf-8"))}
+    assert len(named) > 8
+    assert named <= CODES.keys()
 
 
 def test_every_text_is_documented() -> None:

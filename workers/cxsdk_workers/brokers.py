@@ -83,6 +83,22 @@ def connected_to(url: str, database: str = "") -> Iterator[dramatiq.Broker]:
         end_within(TIMEOUT_S, broker.close)
 
 
+def why_unreachable(url: str, database: str = "") -> str:
+    """What goes wrong when a broker is asked for a sign of life, without its address; nothing where it gives one.
+
+    One inside this process, or in our own database, is as well as those. Raises what ``make_broker`` raises.
+    """
+    with connected_to(url, database) as broker:
+        try:
+            if isinstance(getattr(broker, "parameters", None), list):
+                broker.connection  # type: ignore[attr-defined]  # noqa: B018 - RabbitMQ: connects
+            elif (client := getattr(broker, "client", None)) is not None:
+                client.ping()
+        except Exception as error:  # whatever the broker's client raises
+            return type(error).__name__
+    return ""
+
+
 def end_within(seconds: float, end: Callable[[], object]) -> None:
     """Ends something, and waits for it so long: a client may wait for the last word of a broker that is away."""
     ending = threading.Thread(target=end, name="ending", daemon=True)

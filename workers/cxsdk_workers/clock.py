@@ -120,6 +120,10 @@ class _Reading:
         if isinstance(error, Transient | RateLimited) and error.retry_after is not None:
             wait = error.retry_after
         self._log.warning("source_failed", kind=type(error).__name__, error=str(error), again_in_s=round(wait, 1))
+        try:
+            sources.failed(self._runtime, self._source, error, timedelta(seconds=wait))
+        except StoreUnavailable as away:
+            self._log.warning("store_unavailable", error=str(away))
         return wait
 
 

@@ -70,3 +70,9 @@ def test_a_file_outlives_its_process_and_can_be_opened_again(tmp_path: Path) -> 
             crm.agents()
     with opened(crm):
         assert crm.calls() == {"agents": 2}
+
+
+def test_a_check_reads_the_agents_and_is_not_counted(tmp_path: Path) -> None:
+    with opened(LocalCRM(database=str(tmp_path / "crm.db"))) as crm:
+        assert crm.check() == "2 agents"
+        assert crm.calls() == {}

@@ -191,3 +191,12 @@ def test_the_token_is_in_no_error_and_no_repr(bot: BotAPI, caplog: pytest.LogCap
             send(nobody, [to_customer()])
         shown += [str(unreachable.value), *format_exception(unreachable.value)]
     assert wrong not in "".join([*shown, caplog.text])
+
+
+def test_a_check_tells_the_bots_name(telegram: Telegram) -> None:
+    assert telegram.check() == "@sample_bot"
+
+
+def test_a_check_with_a_wrong_token_is_refused(bot: BotAPI) -> None:
+    with opened(Telegram(token=Secret("1:wrong"), api_url=bot.url)) as telegram, pytest.raises(AuthenticationError):
+        telegram.check()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cxsdk.domain.limits import Limit, Meters, Usage
 from cxsdk.errors import ConfigurationError
-from cxsdk.policy.limits import ask, is_scarce, learn
+from cxsdk.policy.limits import ask, is_scarce, learn, shares
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -133,3 +133,13 @@ def test_whatever_answers_tell_the_wait_ends_with_their_reset(told: list[tuple[f
 def test_a_limit_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
         Limit(per="1s", **wrong)
+
+
+def test_how_much_is_used_is_a_share_that_drains() -> None:
+    limit = Limit(calls=50, burst=50, per="25s", name="bucket")
+    assert shares([limit], {}, NOON) == {"bucket": 0.0}
+    meters = ask([limit], {}, 25, NOON).meters
+    assert shares([limit], meters, NOON) == {"bucket": 0.5}
+    assert shares([limit], meters, NOON + timedelta(seconds=5)) == {"bucket": pytest.approx(0.3)}
+    full = ask([limit], meters, 25, NOON).meters
+    assert shares([limit], full, NOON) == {"bucket": 1.0}
