@@ -13,6 +13,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
+from cxsdk.observe import redaction
 from tests import servers
 from tests.places import MEMORY
 from tests.servers.process import Unavailable
@@ -182,3 +183,12 @@ def browser(address_of: _Addresses) -> Iterator[Browser]:
     # the sandbox needs rights that root in a container lacks; the pages are our own
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=address_of("chromium"), args=["--no-sandbox"])
+
+
+@pytest.fixture(autouse=True)
+def own_secrets() -> Iterator[None]:
+    """Each test hides its own secrets: those of another one would hide plain words here."""
+    before = set(redaction._known._spellings)
+    yield
+    if new := redaction._known._spellings - before:
+        redaction.forget(*new)
