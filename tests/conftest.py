@@ -185,10 +185,10 @@ def browser(address_of: _Addresses) -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=address_of("chromium"), args=["--no-sandbox"])
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def own_secrets() -> Iterator[None]:
-    """Each test hides its own secrets: those of another one would hide plain words here."""
-    before = set(redaction._known._spellings)
+    """The test hides its own secrets alone: those of other tests are plain words in what it says."""
+    others = set(redaction._known._spellings)
+    redaction.forget(*others)
     yield
-    if new := redaction._known._spellings - before:
-        redaction.forget(*new)
+    redaction.register(*others)

@@ -30,6 +30,8 @@ from cxsdk_telephony import Telephony
 from cxsdk_twilio import TwilioVoice
 from tests.installing import installed, migrate
 
+pytestmark = pytest.mark.usefixtures("own_secrets")
+
 SHOP = """
 from pathlib import Path
 from cxsdk import CX, Secret

@@ -29,7 +29,7 @@ class Act:
 ACTS = {
     "start": Act("clock"),
     "crowd": Act("web", deeds.crowd),
-    "ring": Act("web", deeds.missed_call),
+    "ring": Act("web", deeds.row),
     "letters": Act("clock", deeds.letters, while_down=True),
     "letters later": Act("clock", deeds.letters_later, while_down=True),
     "missed call": Act("worker", deeds.missed_call),

@@ -44,6 +44,15 @@ def crowd(world: World, who: str) -> None:
     world.post_together("InteractionFact", *(letter(each, "in a crowd") for each in people))
 
 
+def row(world: World, who: str) -> None:
+    """Several write one after the other: the clock may ring for one of them before web does, but not for all."""
+    for number in range(4):
+        each = f"{who}y{number}"
+        world.expect(f"{each} person", f"{each} entry in a row")
+        world.post("InteractionFact", **letter(each, "in a row"))
+        time.sleep(0.05)
+
+
 def letters(world: World, who: str) -> None:
     """Letters lie in a mailbox that is read page by page, with a pause in between."""
     world.expect(f"{who} person", f"{who} entry one", f"{who} entry two")

@@ -24,6 +24,8 @@ from tests.acceptance.databases import BOTH
 from tests.integration.oauth_worker import Sample, context_of
 from tests.servers.oauth import Provider, granting
 
+pytestmark = pytest.mark.usefixtures("own_secrets")
+
 KEY = new_key()
 
 

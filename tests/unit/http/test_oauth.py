@@ -24,6 +24,8 @@ from cxsdk.observe import redact
 from cxsdk.testing import NOW, opened
 from cxsdk.testing.granting import ACCESS_TOKEN, REFRESH_TOKEN, MemoryVault
 
+pytestmark = pytest.mark.usefixtures("own_secrets")
+
 API = "https://api.example.com/v1"
 TOKEN = "https://login.example.com/token/"
 HUSH = "very-secret-client-secret"
