@@ -68,9 +68,9 @@ def on_account_broken(account: str, part: str, code: str, why: str, cure: str, s
     """An account does not work any more; told once for each breakage, however many calls fail.
 
     ``part`` is ``calls``, or the name of the source that cannot be read: each breaks and heals by itself. It breaks at
-    once where credentials are refused, after five minutes of an outage or limit, and with the twentieth record that is
-    refused in a row. ``code`` is stable (see [doctor](doctor.md)), ``why`` are the latest error's words, ``cure`` says
-    what to do, and ``since`` is when it began, in ISO 8601 and UTC. What was owed stays owed.
+    once where credentials are refused, after five minutes of an outage or limit, and with the twentieth record that the
+    CRM refuses in a row. ``code`` is stable (see [doctor](doctor.md)), ``why`` are the latest error's words, ``cure``
+    says what to do, and ``since`` is when it began, in ISO 8601 and UTC. What was owed stays owed.
     """
 
 

@@ -34,10 +34,13 @@ def trouble_in(error: Exception) -> Trouble:
 
 
 def answered(runtime: Runtime, tx: Transaction, account: str, answers: Sequence[Answer]) -> None:
-    """What the answers about single records say of their account: it works, or it refuses one after the other."""
+    """What the answers about single records say of their account: it works, or it refuses one after the other.
+
+    What a channel refuses speaks of its recipient, however many there are: a list of dead addresses holds nobody up.
+    """
     refusals = sum(map(_is_refusal, answers))
-    is_account = account in runtime.accounts  # a plugin's hooks have a lane, and are none
-    if any(map(_is_sound, answers)) or (refusals and not is_account):
+    is_crm = account == runtime.crm.name
+    if any(map(_is_sound, answers)) or (refusals and not is_crm):
         mended = accounts.worked(runtime.store, tx, account)
         if mended is not None:
             recovered(runtime, tx, account, CALLS, mended)

@@ -6,11 +6,12 @@ An account breaks in one part: in its calls, or in one of its sources. A part is
 - **broken** as soon as it is certain that nothing succeeds for more than five minutes, with those that it still rests:
   in an outage, over a limit, and in a source also whatever its plugin raises; where we count a limit ourselves and ask
   nobody before it is over, as soon as it holds everything up for more than an hour;
-- **broken** where the provider has refused twenty records in a row, and taken none: by then it is hardly the records;
+- **broken** where the CRM has refused twenty records in a row, and taken none: by then it is hardly the records;
 - **well again** with the first record that is taken, or the first page, or end, that a source reaches.
 
 What is said of one record otherwise (that its customer wants none, that the CRM has its person no more, that it is
-deferred) shows that the account works. A plugin's hooks are no account, and break nothing.
+deferred) shows that the account works, and so does what a channel refuses: that speaks of the recipient. A plugin's
+hooks are no account, and break nothing.
 
 A broken account rests like any that fails: it is tried with a single record after pauses that grow to a minute; after
 five minutes where credentials were refused; and when a limit is over, where the provider says when.
@@ -25,7 +26,7 @@ from enum import StrEnum
 BROKEN_AFTER = timedelta(minutes=5)
 #: How long a limit that we count ourselves may hold everything up: a small plan spreads its calls over the day.
 LONG_WAIT = timedelta(hours=1)
-#: How many records a provider may refuse in a row without being called broken.
+#: How many records a CRM may refuse in a row without being called broken.
 REFUSALS = 20
 
 
@@ -53,7 +54,7 @@ _MEANS = {
     Trouble.CREDENTIALS: "The provider does not accept our credentials.",
     Trouble.LIMIT: "The account has been over a limit, or will be, for more than five minutes.",
     Trouble.OUTAGE: "The provider has not been reached, or was out of order, for more than five minutes.",
-    Trouble.REFUSALS: "The provider has refused twenty records in a row, or more.",
+    Trouble.REFUSALS: "The CRM has refused twenty records in a row, or more.",
     Trouble.PLUGIN: "A source could not be read for more than five minutes: its plugin fails.",
 }
 _CURES = {

@@ -19,6 +19,7 @@ from cxsdk import (
     RateLimited,
     Raw,
     Reader,
+    Receipt,
     Stop,
     Transient,
     hookimpl,
@@ -194,6 +195,19 @@ def test_a_broken_crm_that_refuses_is_tried_with_single_records_and_recovers(off
     office.later(minutes=10)
     assert [told[0] for told in pager.told] == ["broken", "recovered"]
     assert condition(office)["healthy"]
+
+
+def test_a_channel_that_refuses_one_recipient_after_the_other_holds_nobody_up(
+    office: Office, pager: Pager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = [{"kind": "email", "value": "ann@example.com"}]
+    with monkeypatch.context() as patch:
+        patch.setattr(Wire, "send", lambda _, messages: [Receipt.rejected("no such mailbox") for _ in messages])
+        for number in range(REFUSALS + 5):
+            office.tell("MessageRequest", customer=customer, text=f"hello {number}")
+    office.tell("MessageRequest", customer=customer, text="We call you.")
+    assert [message.text for message in office.wire.sent] == ["We call you."]
+    assert pager.told == []
 
 
 def test_one_accepted_record_begins_the_count_anew(office: Office, pager: Pager) -> None:
