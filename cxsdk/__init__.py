@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from cxsdk.domain.identity import Person as Person
     from cxsdk.domain.identity import email as email
     from cxsdk.domain.identity import handle as handle
+    from cxsdk.domain.identity import is_withheld as is_withheld
+    from cxsdk.domain.identity import own_numbers as own_numbers
     from cxsdk.domain.identity import phone as phone
     from cxsdk.domain.interaction import Attachment as Attachment
     from cxsdk.domain.interaction import CallState as CallState
@@ -89,7 +91,7 @@ _HOMES = {
         "BusinessEvent", "Delivery", "DeliveryState", "EventKind", "Fact", "IdentityClaim", "OptOut", "PersonErased",
         "PersonMerged", "TaskChange",
     ),
-    "cxsdk.domain.identity": ("Agent", "Identity", "Person", "email", "handle", "phone"),
+    "cxsdk.domain.identity": ("Agent", "Identity", "Person", "email", "handle", "is_withheld", "own_numbers", "phone"),
     "cxsdk.domain.interaction": ("Attachment", "CallState", "Direction", "InteractionFact", "Kind"),
     "cxsdk.domain.limits": ("Limit", "Usage"),
     "cxsdk.domain.oauth": ("OAuth",),

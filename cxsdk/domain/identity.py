@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 
@@ -57,6 +58,23 @@ def phone(number: str, *, region: str | None = None) -> Identity:
     confidence = Confidence.KNOWN if phonenumbers.is_valid_number(parsed) else Confidence.MAYBE
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     return Identity(kind="phone", value=e164, confidence=confidence)
+
+
+#: What phone systems write in place of a number that the caller withheld.
+_WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "blocked"})
+
+
+def is_withheld(number: str) -> bool:
+    """Whether a phone system wrote a word, or nothing, in place of a number that the caller withheld."""
+    return number.strip().casefold() in _WITHHELD
+
+
+def own_numbers(numbers: Iterable[str], *, region: str | None = None) -> tuple[str, ...]:
+    """A setting that holds the company's own lines, in E.164. Raises ValueError, as validators of settings do."""
+    try:
+        return tuple(phone(number, region=region).value for number in numbers)
+    except BadInput as error:
+        raise ValueError(f"one of them {error}") from None
 
 
 @lru_cache(maxsize=16_384)

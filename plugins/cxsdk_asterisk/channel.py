@@ -19,7 +19,7 @@ from cxsdk import (
     Raw,
     Reader,
     Secret,
-    phone,
+    own_numbers,
 )
 from cxsdk_asterisk.facts import READERS, Told
 from cxsdk_asterisk.messages import Message, read_epoch, read_messages
@@ -66,10 +66,7 @@ class Asterisk(Channel, Inbound):
     @field_validator("own_numbers")
     @classmethod
     def _own_numbers_in_e164(cls, numbers: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        try:
-            return tuple(phone(number, region=info.data.get("region")).value for number in numbers)
-        except BadInput as error:
-            raise ValueError(f"one of them {error}") from None
+        return own_numbers(numbers, region=info.data.get("region"))
 
     @model_validator(mode="after")
     def _secret_is_not_told_to_everybody(self) -> Asterisk:

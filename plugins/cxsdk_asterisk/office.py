@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from cxsdk import BadInput, Identity, phone
-
-#: What stands in place of a number that the caller withheld.
-WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "blocked"})
+from cxsdk import BadInput, Identity, is_withheld, phone
 
 #: What Asterisk appends to an endpoint's name to name one channel of it: ``PJSIP/101-0000002f``, ``DAHDI/1-1``.
 _ONE_OF = re.compile(r"-[0-9a-zA-Z]+(;[12])?$")
@@ -45,7 +42,7 @@ class Office:
 
     def customer(self, number: str) -> Identity | None:
         """The customer behind a number; None where it is withheld, an extension, or one of our own."""
-        found = None if number.strip().casefold() in WITHHELD else _read_number(number, self.region)
+        found = None if is_withheld(number) else _read_number(number, self.region)
         return found if found and found.value not in self.own_numbers else None
 
     def dialled(self, dial_string: str, shown: str) -> Identity | None:

@@ -21,14 +21,13 @@ from cxsdk import (
     Raw,
     Request,
     Secret,
+    is_withheld,
+    own_numbers,
     phone,
     sign_hmac,
     verify_hmac,
 )
 from cxsdk_telephony.event import CallEvent, bad_input, read_event, read_key
-
-#: What a PBX writes in place of a number that the caller withheld.
-WITHHELD = frozenset({"", "anonymous", "unknown", "restricted", "private", "withheld", "unavailable", "blocked"})
 
 #: What an event's type says of the call; any other type says nothing.
 STATES = {
@@ -56,10 +55,7 @@ class Telephony(Channel, Inbound):
     @field_validator("own_numbers")
     @classmethod
     def _own_numbers_in_e164(cls, numbers: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        try:
-            return tuple(phone(number, region=info.data.get("region")).value for number in numbers)
-        except BadInput as error:
-            raise ValueError(f"one of them {error}") from None
+        return own_numbers(numbers, region=info.data.get("region"))
 
     def log_after(self) -> timedelta:
         """How long after its last event a call that nobody ended is logged all the same."""
@@ -122,7 +118,7 @@ class Telephony(Channel, Inbound):
         return line is not None and line.value in self.own_numbers
 
     def _customer(self, number: str, field: str) -> Identity | None:
-        if number.strip().casefold() in WITHHELD:
+        if is_withheld(number):
             return None
         try:
             return phone(number, region=self.region)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cxsdk import (
-    BadInput,
     Channel,
     Context,
     Fact,
@@ -26,7 +25,7 @@ from cxsdk import (
     Request,
     Secret,
     Stop,
-    phone,
+    own_numbers,
 )
 from cxsdk_twilio.catch_up import Item, Listing
 from cxsdk_twilio.facts import OVER, facts_of
@@ -75,10 +74,7 @@ class TwilioVoice(Channel, Inbound):
     @field_validator("own_numbers")
     @classmethod
     def _own_numbers_in_e164(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(phone(number).value for number in numbers)
-        except BadInput as error:
-            raise ValueError(f"one of them {error}") from None
+        return own_numbers(numbers)
 
     @model_validator(mode="after")
     def _key_and_secret_go_together(self) -> TwilioVoice:
