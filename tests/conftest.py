@@ -185,9 +185,17 @@ def browser(address_of: _Addresses) -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=address_of("chromium"), args=["--no-sandbox"])
 
 
+@pytest.fixture(autouse=True)
+def no_secrets_left() -> Iterator[None]:
+    """What a test hides is hidden for that test: to the next one the same words are plain."""
+    before = set(redaction._known._spellings)
+    yield
+    redaction.forget(*(redaction._known._spellings - before))
+
+
 @pytest.fixture
 def own_secrets() -> Iterator[None]:
-    """The test hides its own secrets alone: those of other tests are plain words in what it says."""
+    """The test hides its own secrets alone: those that were named while tests were collected are plain words too."""
     others = set(redaction._known._spellings)
     redaction.forget(*others)
     yield

@@ -82,7 +82,7 @@ def test_a_record_that_is_acknowledged_before_its_commit_is_found_to_be_lost(
 ) -> None:
     world = world_with("acknowledged_before_the_commit", "upsert")
     world.settling_s = 5
-    with pytest.raises(Lost, match="n1 entry call"):
+    with pytest.raises(Lost, match="entry in a row"):
         perform(world, Run("web.intake:Intake._commit/before commit", "ring"))
 
 
