@@ -16,6 +16,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.among import among
 from cxsdk.store.customers import Contact
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import events
 from cxsdk.store.work import schedule, schedule_all, unschedule
@@ -45,7 +46,7 @@ def fold_events(runtime: Runtime, tx: Transaction, account: str, facts: Sequence
     return [known[id] for id in ids]
 
 
-_OWNERS = select(events.c.id, events.c.customer_id).where(among(events.c.id, "ids"))
+_OWNERS = Prepared(select(events.c.id, events.c.customer_id).where(among(events.c.id, "ids")))
 
 
 def _insert(runtime: Runtime, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -12,6 +12,7 @@ from cxsdk.domain.facts import Delivery, TaskChange
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction
 from cxsdk.store.among import among
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import early_facts
 
@@ -30,7 +31,7 @@ def take(tx: Transaction, account: str, kind: str, refs: Iterable[str]) -> list[
     return list(tx.scalars(_TAKE, {"account": account, "kind": kind, "refs": list(refs)}))
 
 
-_TAKE = (
+_TAKE = Prepared(
     delete(early_facts)
     .where(
         early_facts.c.account == bindparam("account"),

@@ -17,6 +17,7 @@ from cxsdk.store import Store, Transaction, customers, decisions, outbox
 from cxsdk.store.among import among
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind, Owed
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING
 from cxsdk.store.tables import outbox as outbox_table
 from cxsdk.store.work import reason_of
@@ -193,8 +194,10 @@ def _suggested_agents(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> 
     return {customer_id: agent for customer_id, agent in agents if agent is not None}
 
 
-_AWAITING = select(outbox_table.c.customer_id, outbox_table.c.body).where(
-    among(outbox_table.c.customer_id, "ids"),
-    outbox_table.c.kind == OutKind.ENTRY.value,
-    outbox_table.c.state == WAITING,
+_AWAITING = Prepared(
+    select(outbox_table.c.customer_id, outbox_table.c.body).where(
+        among(outbox_table.c.customer_id, "ids"),
+        outbox_table.c.kind == OutKind.ENTRY.value,
+        outbox_table.c.state == WAITING,
+    )
 )

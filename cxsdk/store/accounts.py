@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, case, or_, select, update
 
 from cxsdk.domain.limits import Meter, Meters
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction
+from cxsdk.store.prepared import Prepared, prepared
 from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import accounts
 
@@ -33,7 +33,7 @@ def standing(store: Store, tx: Transaction, account: str) -> tuple[bool, bool]:
     return bool(paused), failures > 0
 
 
-@cache
+@prepared
 def _standing(sql: Dialect) -> Any:
     is_paused = accounts.c.paused_until > sql.at("now")
     return select(is_paused, accounts.c.failures).where(accounts.c.name == bindparam("account"))
@@ -44,7 +44,7 @@ def paused_now(store: Store, tx: Transaction) -> set[str]:
     return set(tx.scalars(_paused_now(store.dialect), store.times(now=NOW)))
 
 
-@cache
+@prepared
 def _paused_now(sql: Dialect) -> Any:
     return select(accounts.c.name).where(accounts.c.paused_until > sql.at("now"))
 
@@ -54,7 +54,7 @@ def next_release(tx: Transaction, after: datetime) -> datetime | None:
     return tx.scalar(_NEXT_RELEASE, {"after": after})
 
 
-_NEXT_RELEASE = (
+_NEXT_RELEASE = Prepared(
     select(accounts.c.paused_until)
     .where(accounts.c.paused_until > bindparam("after"))
     .order_by(accounts.c.paused_until)
@@ -114,7 +114,7 @@ def worked(store: Store, tx: Transaction, account: str) -> Mended | None:
     return Mended(known.broken, known.failing_since)
 
 
-@cache
+@prepared
 def _worked(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(name=bindparam("account"), last_ok_at=sql.at("now"))
     well = {
@@ -138,7 +138,7 @@ def refused(store: Store, tx: Transaction, account: str, records: int) -> int:
     return int(tx.execute(_refused(store.dialect, insert_for(store)), known).scalar_one())
 
 
-@cache
+@prepared
 def _refused(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
         name=bindparam("account"), last_ok_at=sql.at("now"), refusals=bindparam("records")
@@ -160,7 +160,7 @@ def rest(store: Store, tx: Transaction, account: str, problem: str, wait: timede
     tx.execute(_rest(store.dialect, insert_for(store)), {"account": account, "why": problem[:500], **times})
 
 
-@cache
+@prepared
 def _rest(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
         name=bindparam("account"), paused_until=sql.at("until"), problem=bindparam("why")
@@ -183,7 +183,7 @@ def meters(store: Store, tx: Transaction, account: str) -> Meters:
     return {name: Meter(*values) for name, values in kept.items()}
 
 
-@cache
+@prepared
 def _meters(sql: Dialect) -> Any:
     return sql.locked(select(accounts.c.meters).where(accounts.c.name == bindparam("account")))
 
@@ -194,7 +194,7 @@ def save_meters(store: Store, tx: Transaction, account: str, meters: Meters) -> 
     tx.execute(_save_meters(insert_for(store)), {"account": account, "kept": kept})
 
 
-@cache
+@prepared
 def _save_meters(insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
         name=bindparam("account"), meters=bindparam("kept", type_=accounts.c.meters.type)

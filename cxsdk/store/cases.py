@@ -11,6 +11,7 @@ from sqlalchemy import Row, select, update
 from cxsdk.domain.case import CaseState, PromiseKind
 from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.rows import insert_for
 from cxsdk.store.tables import cases, promises, tasks
 
@@ -68,7 +69,7 @@ def unkept(tx: Transaction, customer_ids: Iterable[str], kinds: Iterable[Promise
     return tx.execute(_UNKEPT, asked).all()
 
 
-_UNKEPT = (
+_UNKEPT = Prepared(
     select(promises)
     .where(
         among(promises.c.customer_id, "ids"),

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Row, Select, Table, and_, bindparam, delete, func, or_, select, tuple_, update
 
 from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
 from cxsdk.store.among import among
 from cxsdk.store.engine import LostRace, Store, Transaction, owes
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.rows import insert_for, insert_new, update_each
 from cxsdk.store.tables import (
     CANCELLED,
@@ -39,17 +40,19 @@ OWNED: tuple[Table, ...] = (
 
 
 # Built once: these are asked for every batch, and building a statement takes as long as running it.
-_BY_IDS = select(customers).where(among(customers.c.id, "ids")).order_by(customers.c.id)
-_LOCKED = _BY_IDS.with_for_update(key_share=True)
-_IDENTITIES = (
+_CUSTOMERS = select(customers).where(among(customers.c.id, "ids")).order_by(customers.c.id)
+_BY_IDS, _LOCKED = Prepared(_CUSTOMERS), Prepared(_CUSTOMERS.with_for_update(key_share=True))
+_IDENTITIES = Prepared(
     select(identities)
     .where(among(identities.c.customer_id, "ids"))
     .order_by(identities.c.confidence, identities.c.kind, identities.c.value)
 )
-_HOLDERS = select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
-    # By single columns: by pairs of values SQLite would look through all identities. A few too many do no harm
-    among(identities.c.kind, "kinds"),
-    among(identities.c.value, "values"),
+_HOLDERS = Prepared(
+    select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
+        # By single columns: by pairs of values SQLite would look through all identities. A few too many do no harm
+        among(identities.c.kind, "kinds"),
+        among(identities.c.value, "values"),
+    )
 )
 
 
@@ -278,7 +281,7 @@ def _unless_known(name: str) -> Any:
     return func.coalesce(func.nullif(column, ""), bindparam(f"new_{name}"), column)
 
 
-_LEARN = (
+_LEARN = Prepared(
     update(customers).where(customers.c.id == bindparam("who")).values({name: _unless_known(name) for name in _LEARNED})
 )
 
@@ -347,7 +350,7 @@ def by_persons(tx: Transaction, person_ids: Iterable[str]) -> dict[str, str]:
     return {row.person_id: row.id for row in tx.execute(_BY_PERSONS, {"person_ids": list(person_ids)})}
 
 
-_BY_PERSONS = (
+_BY_PERSONS = Prepared(
     select(customers.c.person_id, customers.c.id)
     .where(among(customers.c.person_id, "person_ids"), customers.c.merged_into.is_(None))
     .order_by(customers.c.created_at.desc())
@@ -368,10 +371,14 @@ def unlink(tx: Transaction, ids: Iterable[str]) -> None:
     tx.execute(_HOLD, asked)
 
 
-_UNLINK = update(customers).where(among(customers.c.id, "ids")).values(person_id=None)
-_HOLD = (
+_UNLINK = Prepared(update(customers).where(among(customers.c.id, "ids")).values(person_id=None))
+_HOLD = Prepared(
     update(outbox)
-    .where(among(outbox.c.customer_id, "ids"), outbox.c.state == OWED, outbox.c.kind.in_(["entry", "task"]))
+    .where(
+        among(outbox.c.customer_id, "ids"),
+        outbox.c.state == OWED,
+        or_(outbox.c.kind == "entry", outbox.c.kind == "task"),
+    )
     .values(state=WAITING)
 )
 
@@ -380,7 +387,7 @@ def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:
     owes(tx, set(tx.scalars(_RELEASE, {"ids": list(customer_ids)})))
 
 
-_RELEASE = (
+_RELEASE = Prepared(
     update(outbox)
     .where(among(outbox.c.customer_id, "ids"), outbox.c.state == WAITING)
     .values(state=OWED)

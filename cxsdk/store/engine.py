@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any
+from typing import Any, overload
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, Engine, Interval, Select, bindparam, create_engine, event, func, select
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Interval,
+    Result,
+    ScalarResult,
+    Select,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
@@ -30,6 +44,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from cxsdk.domain.clock import Clock, SystemClock
 from cxsdk.errors import ConfigurationError, StoreUnavailable
 from cxsdk.observe.crashing import passing
+from cxsdk.store.prepared import NOTHING, Given, Prepared, run
 from cxsdk.store.types import UtcDateTime
 
 #: How long a writer waits for another process's write lock on SQLite, in seconds.
@@ -38,9 +53,6 @@ BUSY_TIMEOUT_S = 10
 #: How much of a SQLite file each connection may keep in memory, in KiB; SQLite's own 2 MB hold little of a busy one.
 CACHE_KIB = 65_536
 
-#: A connection inside one transaction; every query of the store takes one.
-Transaction = Connection
-
 #: How long a connection to PostgreSQL rests before it is asked whether it is still there, in seconds.
 PING_AFTER_S = 1.0
 
@@ -48,7 +60,6 @@ PING_AFTER_S = 1.0
 #: serialization_failure, https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _LOST_RACES = ("40P01", "40001")
 
-_LANES = "cxsdk.lanes"
 _RESTS_SINCE = "cxsdk.rests_since"
 
 
@@ -56,6 +67,7 @@ _RESTS_SINCE = "cxsdk.rests_since"
 NOW = timedelta(0)
 # The statement's time, not the clock's: a moment that does not move on can be looked for in an index
 _STATEMENT_TIME: ColumnElement[datetime] = func.statement_timestamp(type_=UtcDateTime)
+_NOW = Prepared(select(_STATEMENT_TIME))
 
 
 class LostRace(Exception):
@@ -83,6 +95,35 @@ class Dialect:
     def locked(self, query: Select[Any]) -> Select[Any]:
         """The query, with its rows locked until the transaction ends. SQLite has one writer anyway."""
         return query if self.is_sqlite else query.with_for_update()
+
+
+class Transaction:
+    """A connection inside one transaction; every query of the store takes one."""
+
+    def __init__(self, connection: Connection) -> None:
+        #: SQLAlchemy's own.
+        self.connection = connection
+        self.dialect = connection.dialect
+        #: For which it owes something that can be done as soon as it is committed.
+        self.lanes: set[str] = set()
+
+    @overload
+    def execute(self, statement: Prepared, given: Given | Sequence[Given] = ...) -> Result[Any]: ...
+    @overload
+    def execute(self, statement: Executable, given: Given | Sequence[Given] = ...) -> CursorResult[Any]: ...
+    def execute(self, statement: Prepared | Executable, given: Given | Sequence[Given] = NOTHING) -> Result[Any]:
+        """Runs a statement: once with these parameters, or once with each of several."""
+        if isinstance(statement, Prepared):
+            return run(self.connection, statement, given)
+        return self.connection.execute(statement, given)
+
+    def scalars(self, statement: Prepared | Executable, given: Given = NOTHING) -> ScalarResult[Any]:
+        """The first column of each row."""
+        return self.execute(statement, given).scalars()
+
+    def scalar(self, statement: Prepared | Executable, given: Given = NOTHING) -> Any:
+        """The first column of the first row, or None where there is none."""
+        return self.execute(statement, given).scalar()
 
 
 class Store:
@@ -117,7 +158,7 @@ class Store:
 
     def moment(self, tx: Transaction) -> datetime:
         """The present moment as a value, to be written down or compared with what was."""
-        return tx.execute(select(_STATEMENT_TIME)).scalar_one() if self.dialect.tells_time else self.clock.now()
+        return tx.scalar(_NOW) if self.dialect.tells_time else self.clock.now()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -125,20 +166,19 @@ class Store:
 
         Once it is committed, the lanes for which it owes something now are rung for.
         """
-        with self._queue(), _told_plainly(), self._writer.begin() as transaction:
-            lanes: set[str] = set()
-            transaction.info[_LANES] = lanes
-            yield transaction
+        with self._queue(), _told_plainly(), self._writer.begin() as connection:
+            tx = Transaction(connection)
+            yield tx
             passing("before commit")
         passing("after commit")
-        if lanes:
-            self.ring(sorted(lanes))
+        if tx.lanes:
+            self.ring(sorted(tx.lanes))
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads."""
-        with self._queue() if self._in_memory else nullcontext(), _told_plainly(), self._reader.begin() as transaction:
-            yield transaction
+        with self._queue() if self._in_memory else nullcontext(), _told_plainly(), self._reader.begin() as connection:
+            yield Transaction(connection)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -159,7 +199,7 @@ class Store:
 
 def owes(tx: Transaction, lanes: Iterable[str]) -> None:
     """Notes that a transaction owes work in these lanes that can be done as soon as it is committed."""
-    tx.info[_LANES].update(lanes)
+    tx.lanes.update(lanes)
 
 
 def _checked(url: str) -> URL:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, case, or_, select, update
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
+from cxsdk.store.prepared import Prepared, prepared
 from cxsdk.store.rows import given, inserting
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
 
@@ -61,7 +61,7 @@ def owe(store: Store, tx: Transaction, things: Sequence[Owed]) -> None:
     owes(tx, {lane_of(thing.account, thing.kind) for thing in things if not thing.waits})
 
 
-@cache
+@prepared
 def _owe(on: str, names: tuple[str, ...]) -> Any:
     new = inserting(on, outbox, names)
     again = or_(*(outbox.c.state == state for state in (DONE, DEAD, WAITING)))
@@ -101,7 +101,7 @@ def mark(store: Store, tx: Transaction, ids: Sequence[int]) -> None:
         tx.execute(_mark(store.dialect), {"ids": ids, **store.times(now=NOW)})
 
 
-@cache
+@prepared
 def _mark(sql: Dialect) -> Any:
     return update(outbox).where(among(outbox.c.id, "ids")).values(marked_at=sql.at("now"))
 
@@ -122,13 +122,15 @@ def messages(
     return {row.key: row.customer_id for row in tx.execute(_MESSAGES, about)}
 
 
-_MESSAGES = select(outbox.c.key, outbox.c.customer_id).where(
-    outbox.c.kind == OutKind.MESSAGE.value,
-    among(outbox.c.key, "keys"),
-    or_(
-        among(outbox.c.account, "accounts"),
-        among(outbox.c.customer_id, "customer_ids"),
-    ),
+_MESSAGES = Prepared(
+    select(outbox.c.key, outbox.c.customer_id).where(
+        outbox.c.kind == OutKind.MESSAGE.value,
+        among(outbox.c.key, "keys"),
+        or_(
+            among(outbox.c.account, "accounts"),
+            among(outbox.c.customer_id, "customer_ids"),
+        ),
+    )
 )
 
 
