@@ -108,10 +108,14 @@ class Transaction:
         self.lanes: set[str] = set()
 
     @overload
-    def execute(self, statement: Prepared, given: Given | Sequence[Given] = ...) -> Result[Any]: ...
+    def execute(self, statement: Prepared, given: Given | Sequence[Given] = ...) -> Result[*tuple[Any, ...]]: ...
     @overload
-    def execute(self, statement: Executable, given: Given | Sequence[Given] = ...) -> CursorResult[Any]: ...
-    def execute(self, statement: Prepared | Executable, given: Given | Sequence[Given] = NOTHING) -> Result[Any]:
+    def execute(
+        self, statement: Executable, given: Given | Sequence[Given] = ...
+    ) -> CursorResult[*tuple[Any, ...]]: ...
+    def execute(
+        self, statement: Prepared | Executable, given: Given | Sequence[Given] = NOTHING
+    ) -> Result[*tuple[Any, ...]]:
         """Runs a statement: once with these parameters, or once with each of several."""
         if isinstance(statement, Prepared):
             return run(self.connection, statement, given)

@@ -59,15 +59,32 @@ _BY_TOKENS = Prepared(select(invitations).where(among(invitations.c.token, "toke
 
 def pending(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     """Those of a customer of which it is still open whether they are sent."""
-    open_ = invitations.c.state.in_(PENDING) & invitations.c.decided_at.is_(None)
-    query = select(invitations).where(invitations.c.customer_id == customer_id, open_)
-    return tx.execute(query.order_by(invitations.c.not_before)).all()
+    return tx.execute(_PENDING, {"whose": customer_id}).all()
+
+
+_PENDING = Prepared(
+    select(invitations)
+    .where(
+        invitations.c.customer_id == bindparam("whose"),
+        or_(*(invitations.c.state == state for state in PENDING)),
+        invitations.c.decided_at.is_(None),
+    )
+    .order_by(invitations.c.not_before)
+)
 
 
 def on_their_way(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     """Those of a customer that were decided on and that no channel has taken yet."""
-    decided = (invitations.c.state == InvitationState.SCHEDULED.value) & invitations.c.decided_at.is_not(None)
-    return tx.execute(select(invitations).where(invitations.c.customer_id == customer_id, decided)).all()
+    return tx.execute(_ON_THEIR_WAY, {"whose": customer_id}).all()
+
+
+_ON_THEIR_WAY = Prepared(
+    select(invitations).where(
+        invitations.c.customer_id == bindparam("whose"),
+        invitations.c.state == InvitationState.SCHEDULED.value,
+        invitations.c.decided_at.is_not(None),
+    )
+)
 
 
 def asked(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict[str, list[tuple[str, datetime]]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, case, or_, select, update
+from sqlalchemy import Row, bindparam, case, or_, select, update
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
@@ -108,8 +108,14 @@ def _mark(sql: Dialect) -> Any:
 
 def already(tx: Transaction, account: str, kind: OutKind, keys: Iterable[str]) -> set[str]:
     """Those of these keys that are owed or written."""
-    mine = (outbox.c.account == account) & (outbox.c.kind == kind.value) & outbox.c.key.in_(list(keys))
-    return set(tx.scalars(select(outbox.c.key).where(mine)))
+    return set(tx.scalars(_ALREADY, {"of": account, "what": kind.value, "keys": keys}))
+
+
+_ALREADY = Prepared(
+    select(outbox.c.key).where(
+        outbox.c.account == bindparam("of"), outbox.c.kind == bindparam("what"), among(outbox.c.key, "keys")
+    )
+)
 
 
 def messages(
@@ -151,5 +157,13 @@ def cancel_messages(tx: Transaction, customer_id: str, reason: str, *, invitatio
 
 def written_as(tx: Transaction, account: str, kind: OutKind, provider_id: str) -> Row[Any] | None:
     """The row that a provider knows under this id of its own; ids of one kind may be those of another, too."""
-    mine = (outbox.c.account == account) & (outbox.c.kind == kind.value)
-    return tx.execute(select(outbox).where(mine, outbox.c.provider_id == provider_id)).first()
+    return tx.execute(_WRITTEN_AS, {"of": account, "what": kind.value, "its_id": provider_id}).first()
+
+
+_WRITTEN_AS = Prepared(
+    select(outbox).where(
+        outbox.c.account == bindparam("of"),
+        outbox.c.kind == bindparam("what"),
+        outbox.c.provider_id == bindparam("its_id"),
+    )
+)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, update_wrapper
-from typing import Any, TypeVar, cast
+from functools import cache, wraps
+from typing import Any, ParamSpec, cast
 
 from sqlalchemy import Connection, Dialect, Executable, Result
 from sqlalchemy.engine import IteratorResult
@@ -24,7 +24,7 @@ Given = Mapping[str, Any]
 NOTHING: Given = {}
 
 _Process = Callable[[Any], Any]
-_Build = TypeVar("_Build", bound=Callable[..., Any])
+_P = ParamSpec("_P")
 
 
 class Prepared:
@@ -45,10 +45,15 @@ class Prepared:
         return plan
 
 
-def prepared(build: _Build) -> _Build:
+def prepared(build: Callable[_P, Any]) -> Callable[_P, Prepared]:
     """Makes a function that builds a statement from what can be hashed one that prepares it once for the same."""
-    kept = cache(lambda *args, **kwargs: Prepared(build(*args, **kwargs)))
-    return cast(_Build, update_wrapper(kept, build))
+
+    @cache
+    @wraps(build)
+    def kept(*args: _P.args, **kwargs: _P.kwargs) -> Prepared:
+        return Prepared(build(*args, **kwargs))
+
+    return cast("Callable[_P, Prepared]", kept)
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class _Plan:
             values[name] = value if write is None else write(value)
         return values if self.places is None else [values[name] for name in self.places]
 
-    def read(self, rows: Iterable[Sequence[Any]]) -> Result[Any]:
+    def read(self, rows: Iterable[Sequence[Any]]) -> Result[*tuple[Any, ...]]:
         """The rows as they are meant."""
         if self.columns is None:
             return IteratorResult(_NO_COLUMNS, iter(()))
@@ -112,7 +117,7 @@ def _as(process: _Process | None, value: Any) -> Any:
     return value if process is None else process(value)
 
 
-def run(connection: Connection, statement: Prepared, given: Given | Sequence[Given]) -> Result[Any]:
+def run(connection: Connection, statement: Prepared, given: Given | Sequence[Given]) -> Result[*tuple[Any, ...]]:
     """Runs a statement: once with these parameters, or once with each of several."""
     plan = statement.plan(connection.dialect)
     cursor: DBAPICursor | None = None

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import (
-    CursorResult,
     LargeBinary,
+    Result,
     Subquery,
     Table,
     Text,
@@ -33,7 +33,7 @@ from cxsdk.store.prepared import prepared
 Row = Mapping[str, Any]
 
 
-def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> CursorResult[Any]:
+def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> Result[*tuple[Any, ...]]:
     """Inserts those of these rows that no row of the table speaks against, in their order; returns these columns.
 
     Rows are mappings with the same keys, names of columns; there is at least one.

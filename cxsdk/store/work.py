@@ -120,7 +120,10 @@ def _schedule(on: str) -> Any:
 
 def unschedule(tx: Transaction, lane: str, key: str) -> None:
     """Owes no look at ``key`` any more."""
-    tx.execute(delete(due).where(due.c.lane == lane, due.c.key == key))
+    tx.execute(_UNSCHEDULE, {"in_lane": lane, "its_key": key})
+
+
+_UNSCHEDULE = Prepared(delete(due).where(due.c.lane == bindparam("in_lane"), due.c.key == bindparam("its_key")))
 
 
 def finish_due(store: Store, tx: Transaction, claims: Iterable[Claim]) -> set[int]:
