@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, wraps
-from typing import Any, ParamSpec, cast
+from typing import Any, NamedTuple, ParamSpec, cast
 
-from sqlalchemy import Connection, Dialect, Executable, Result
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Result
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.engine.result import SimpleResultMetaData
@@ -56,14 +56,27 @@ def prepared(build: Callable[_P, Any]) -> Callable[_P, Prepared]:
     return cast("Callable[_P, Prepared]", kept)
 
 
+class _Parameter(NamedTuple):
+    """A parameter: asked for, and how its value is written; or with a value that is part of the statement."""
+
+    name: str
+    is_asked: bool
+    write: _Process | None
+    value: Any
+
+    @classmethod
+    def of(cls, bind: BindParameter[Any], name: str, value: Any, dialect: Dialect) -> _Parameter:
+        write = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        return cls(name, bind.required, write, value if bind.required or write is None else write(value))
+
+
 @dataclass(frozen=True)
 class _Plan:
     """The text of a statement, what its parameters take, and what its columns hold."""
 
     text: str
-    places: Sequence[str] | None  #: the parameters in order; None where the driver takes them by name
-    fixed: Given  #: values that are part of the statement, as the driver takes them
-    asked: Sequence[tuple[str, _Process | None]]
+    takes: Sequence[_Parameter]
+    is_ordered: bool  #: the driver takes them in this order, and not by name
     columns: SimpleResultMetaData | None
     reads: Sequence[tuple[int, _Process]]
 
@@ -72,22 +85,21 @@ class _Plan:
         compiled: SQLCompiler = statement.compile(dialect=dialect)
         if compiled.post_compile_params:
             raise TypeError(f"has a list of values, which belong into one parameter: {compiled}")
-        writes = {name: _writing(bind.type, dialect) for bind, name in compiled.bind_names.items()}
-        required = {name for bind, name in compiled.bind_names.items() if bind.required}
-        fixed = {name: _as(writes[name], value) for name, value in compiled.params.items() if name not in required}
-        asked = [(name, writes[name]) for name in sorted(required)]
+        values = compiled.params
+        known = {name: _Parameter.of(bind, name, values[name], dialect) for bind, name in compiled.bind_names.items()}
+        takes = [known[name] for name in compiled.positiontup or known]
         columns = list(getattr(statement, "exported_columns", ()))
         reads = [(place, read) for place, column in enumerate(columns) if (read := _reading(column.type, dialect))]
         keys = SimpleResultMetaData([str(column.key) for column in columns]) if columns else None
-        return cls(compiled.string, compiled.positiontup, fixed, asked, keys, reads)
+        return cls(compiled.string, takes, compiled.positional, keys, reads)
 
     def filled(self, given: Given) -> Any:
         """The parameters as the driver takes them."""
-        values = dict(self.fixed)
-        for name, write in self.asked:
-            value = given[name]
-            values[name] = value if write is None else write(value)
-        return values if self.places is None else [values[name] for name in self.places]
+        values = [
+            (given[name] if write is None else write(given[name])) if is_asked else value
+            for name, is_asked, write, value in self.takes
+        ]
+        return values if self.is_ordered else {each.name: value for each, value in zip(self.takes, values, strict=True)}
 
     def read(self, rows: Iterable[Sequence[Any]]) -> Result[*tuple[Any, ...]]:
         """The rows as they are meant."""
@@ -105,16 +117,8 @@ class _Plan:
 _NO_COLUMNS = SimpleResultMetaData([])
 
 
-def _writing(type: TypeEngine[Any], dialect: Dialect) -> _Process | None:
-    return type.dialect_impl(dialect).bind_processor(dialect)
-
-
 def _reading(type: TypeEngine[Any], dialect: Dialect) -> _Process | None:
     return type.dialect_impl(dialect).result_processor(dialect, None)
-
-
-def _as(process: _Process | None, value: Any) -> Any:
-    return value if process is None else process(value)
 
 
 def run(connection: Connection, statement: Prepared, given: Given | Sequence[Given]) -> Result[*tuple[Any, ...]]:
