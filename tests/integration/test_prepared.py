@@ -78,8 +78,7 @@ def test_a_statement_without_rows_writes(tx: Transaction) -> None:
 
 def test_what_the_database_refuses_is_told_as_by_any_other_statement_and_rolled_back(store: Store) -> None:
     with pytest.raises(IntegrityError) as refused, store.write() as tx:
-        tx.execute(ADD, row("a"))
-        tx.execute(ADD, row("a"))
+        tx.execute(ADD, [row("a"), row("a")])
     assert "Київ" not in str(refused.value)  # what customers say belongs into no log
     with store.read() as tx:
         assert tx.execute(select(outbox.c.id)).all() == []
