@@ -24,7 +24,7 @@ def test_upgraded_databases_have_the_schema_that_the_code_declares(url: str) -> 
     with closing(Store(url, SystemClock())) as store:
         assert schema.upgrade(store) == schema.newest()
         with store.read() as tx:
-            differences = compare_metadata(MigrationContext.configure(tx), metadata)
+            differences = compare_metadata(MigrationContext.configure(tx.connection), metadata)
     assert differences == []
 
 
