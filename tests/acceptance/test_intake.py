@@ -27,7 +27,7 @@ from starlette.testclient import TestClient
 from cxsdk import CX, Raw, Secret
 from cxsdk.domain.clock import ManualClock, SystemClock
 from cxsdk.errors import StoreUnavailable
-from cxsdk.store import Store, engine, tokens
+from cxsdk.store import Store, connecting, tokens
 from cxsdk.store.inbox import Arrival, Stored
 from cxsdk.store.tables import DEAD, inbox
 from cxsdk.testing.inline import Installation
