@@ -45,7 +45,12 @@ def contract() -> Iterator[str]:
     for home, title in TITLES.items():
         yield from ("", f"## {title}")
         yield from _sections((name, public[name]) for name in homes[home])
-    yield from ("", "## What these name", "", "Not imported by themselves: the types of what the names above hold and return.")
+    yield from (
+        "",
+        "## What these name",
+        "",
+        "Not imported by themselves: the types of what the names above hold and return.",
+    )
     yield from _sections(_named_by(public))
 
 
@@ -54,7 +59,12 @@ def contract_of_tests() -> Iterator[str]:
     public = {name: find("cxsdk.testing", name) for name in import_module("cxsdk.testing").__all__}
     yield from _sections(public.items())
     known = set(import_module("cxsdk").__all__)
-    yield from ("", "## What these name", "", "Not imported by themselves: what the classes above inherit, hold and return.")
+    yield from (
+        "",
+        "## What these name",
+        "",
+        "Not imported by themselves: what the classes above inherit, hold and return.",
+    )
     yield from _sections(_named_by(public, known))
 
 

@@ -18,8 +18,8 @@ LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 MEANINGS: Mapping[str, str] = {
     "account_broken": "An account does not work any more: `why`, and the `cure`. `on_account_broken` is told.",
     "account_recovered": "What was broken works again. `on_account_recovered` is told.",
-    "account_rests": "An account's calls wait `until` its provider is asked again: a limit, an outage, refused credentials.",
-    "account_unknown": "Work is owed to an account that is not configured any more. Configure it again, or drop its rows.",
+    "account_rests": "An account's calls wait `until` then: a limit, an outage, refused credentials.",
+    "account_unknown": "Work is owed to an account that is configured no more: configure it again, or drop its rows.",
     "agents_not_fetched": "The CRM did not tell its agents: contacts are logged without one until it does.",
     "answer_not_wanted": "A sender was gone before its answer: the record is stored, and may come again.",
     "answer_not_written": "What a provider answered could not be stored: the row is in doubt, and looked at again.",
@@ -37,7 +37,7 @@ MEANINGS: Mapping[str, str] = {
     "lease_not_renewed": "The clock could not say that it still reads a source: another may take it over.",
     "look_failed": "A due look could not be done: its row is kept with the reason. A defect of ours: report it.",
     "not_acknowledged": "Whoever waited at the provider was not told; the record itself is safe.",
-    "parse_failed": "A plugin's `parse` raised something else than `BadInput`: the record is set aside. A bug of the plugin.",
+    "parse_failed": "A plugin's `parse` raised, and not `BadInput`: the record is set aside. A bug of the plugin.",
     "plugin_broken": "An installed plugin cannot be used, and why.",
     "plugin_failed": "A plugin's outward method broke its contract: its rows are tried again, then set aside.",
     "plugin_raised": "A plugin's outward method raised what is no error of ours: the traceback leads to its bug.",
@@ -55,7 +55,7 @@ MEANINGS: Mapping[str, str] = {
     "token_not_renewed": "A provider did not renew a token this time: it is asked again soon.",
     "token_renewed": "An account has a new token.",
     "usage_failed": "A plugin's `usage` raised: what the answer tells of limits is not used. A bug of the plugin.",
-    "verify_failed": "A plugin's `verify` raised something else than `SignatureError`: the request was refused. A bug of the plugin.",
+    "verify_failed": "A plugin's `verify` raised, and not `SignatureError`: the request was refused. A bug of the plugin.",
 }
 
 
@@ -78,7 +78,8 @@ def business_events() -> Iterator[str]:
 
 def facts() -> Iterator[str]:
     """What ``parse`` may return."""
-    rows = ((f"[`{cls.__name__}`](contract.md#{cls.__name__.lower()})", _first(cls.__doc__ or "")) for cls in get_args(Fact))
+    said = ((cls.__name__, _first(cls.__doc__ or "")) for cls in get_args(Fact))
+    rows = ((f"[`{name}`](contract.md#{name.lower()})", words) for name, words in said)
     yield from table("fact", "what it says", rows=rows)
 
 
