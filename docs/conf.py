@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - the settings of a program, no package
 """How Sphinx makes a site of these pages: ``make docs``. The site loads nothing from elsewhere."""
 
 from __future__ import annotations

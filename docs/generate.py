@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script among pages, no package
 """Writes the generated parts of these pages; ``--check`` writes nothing and fails where one is stale.
 
 A part stands between ``<!-- generated: name -->`` and ``<!-- end -->``. It is made of the code itself: what a setting
@@ -27,7 +26,6 @@ from cxsdk.domain.limits import Limit
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.texts import names_in, text_ids, wording
 from cxsdk.errors import all_errors
-
 from parts import events, metrics
 from parts.calls import module_of, nodes, shipped
 from parts.contract import contract, contract_of_tests
