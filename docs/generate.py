@@ -21,29 +21,15 @@ from typing import Any, NamedTuple
 import click
 from pydantic.fields import FieldInfo
 
-from cxsdk.capabilities import CRM, Channel, Plugin
+from cxsdk.capabilities import Plugin
 from cxsdk.domain.limits import Limit
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.texts import names_in, text_ids, wording
 from cxsdk.errors import all_errors
-from parts import events, metrics
+from parts import events, metrics, plugins
 from parts.calls import module_of, nodes, shipped
 from parts.contract import contract, contract_of_tests
 from parts.layout import DOCS, ROOT, table
-
-BUNDLED = (
-    "cxsdk_localcrm:LocalCRM",
-    "cxsdk_espocrm:EspoCRM",
-    "cxsdk_hubspot:HubSpot",
-    "cxsdk_email:Email",
-    "cxsdk_telegram:Telegram",
-    "cxsdk_telephony:Telephony",
-    "cxsdk_twilio:Twilio",
-    "cxsdk_twilio:TwilioVoice",
-    "cxsdk_asterisk:Asterisk",
-    "cxsdk_hostedsurvey:HostedSurvey",
-    "cxsdk_typeform:Typeform",
-)
 
 #: Errors whose words are another library's.
 OTHERS_WORDS = {
@@ -289,26 +275,6 @@ def settings(place: str) -> Iterator[str]:
     yield from table("setting", "meaning", "default", rows=rows)
 
 
-def abilities() -> Iterator[str]:
-    """What the bundled plugins can do, as they declare it."""
-    rows = [(f"`{cls.__name__}`", *_abilities(cls)) for cls in map(_load, BUNDLED)]
-    columns = ("plugin", "is a", "sends to", "a repeated value (`duplicates`)", "`batch_size`", "`deadline_s`", "reads")
-    yield from table(*columns, rows=rows)
-
-
-def _abilities(cls: type[Plugin]) -> Iterator[str]:
-    kind = next(base.__name__ for base in cls.__mro__ if base.__module__.startswith("cxsdk.capabilities"))
-    sends = cls.supports("send") if issubclass(cls, Channel) else issubclass(cls, CRM)
-    reaches = getattr(cls, "reaches", None) or ("the CRM" if sends else "")
-    yield kind
-    yield reaches if sends else "nobody"
-    yield f"`{getattr(cls, 'duplicates', '')}`" if sends else ""
-    yield str(cls.batch_size) if sends else ""
-    yield f"{cls.deadline_s:g} s" if sends else ""
-    ways = {"a webhook": "verify", "sources": "sources"}
-    yield ", ".join(way for way, method in ways.items() if cls.supports(method))
-
-
 def _load(place: str) -> Any:
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
@@ -396,7 +362,8 @@ PARTS: Mapping[str, Callable[..., Iterator[str]]] = {
     "findings": findings,
     "texts": texts,
     "settings": settings,
-    "abilities": abilities,
+    "plugins": plugins.plugins,
+    "conformance_of_plugins": plugins.conformance_of_plugins,
     "commands": commands,
 }
 
