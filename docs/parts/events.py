@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, get_args
 
-from cxsdk.domain.facts import Fact
+from cxsdk.domain.facts import EventKind, Fact
 from parts.calls import calls
 from parts.layout import table
-from parts.sources import find
+from parts.sources import comment_at
 
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 #: What an operator makes of a line of the log.
@@ -70,10 +70,8 @@ class Logged(NamedTuple):
 
 def business_events() -> Iterator[str]:
     """The kinds of business events."""
-    kinds = find("cxsdk.domain.facts", "EventKind")
-    assert kinds is not None  # noqa: S101 - Fact is imported from there
-    rows = ((f"`{ast.literal_eval(member.node.value)}`", member.said) for _, member in kinds.inside())
-    yield from table("kind", "the customer has", rows=rows)
+    rows = ((f"`{kind}`", comment_at("cxsdk.domain.facts", "EventKind", kind.name)) for kind in EventKind)
+    yield from table("kind", "what happened", rows=rows)
 
 
 def facts() -> Iterator[str]:

@@ -56,9 +56,7 @@ def _row(cls: type[Plugin]) -> Iterator[str]:
     sends = cls.supports("send") if issubclass(cls, Channel) else issubclass(cls, CRM)
     yield f"[{cls.__name__}]({_package(cls).removeprefix('cxsdk_')}.md)"
     yield kind_of(cls)
-    yield (
-        (getattr(cls, "reaches", None) or "people, timeline" + ", tasks" * cls.supports("save_tasks")) if sends else ""
-    )
+    yield _written_to(cls) if sends else ""
     yield f"`{getattr(cls, 'duplicates', '')}`" if sends else ""
     yield str(cls.batch_size) if sends else ""
     yield _webhook(cls)
@@ -70,8 +68,7 @@ def _row(cls: type[Plugin]) -> Iterator[str]:
 
 
 def _written_to(cls: type[Plugin]) -> str:
-    tasks = ", tasks" if cls.supports("save_tasks") else ""
-    return str(getattr(cls, "reaches", "")) or f"people, timeline{tasks}"
+    return getattr(cls, "reaches", None) or ("timeline, tasks" if cls.supports("save_tasks") else "timeline")
 
 
 def _package(cls: type[Plugin]) -> str:

@@ -61,6 +61,12 @@ def find(module: str, name: str) -> Source | None:
     return None
 
 
+def comment_at(module: str, cls: str, name: str) -> str:
+    """What is said at a member of a class."""
+    found = find(module, cls)
+    return dict(found.inside())[name].said if found else ""
+
+
 def _statements(module: str) -> Iterator[ast.stmt]:
     """All that stands in a module, also what only type checkers read."""
     for node in _tree(module).body:

@@ -134,7 +134,7 @@ def _in_toctrees() -> Iterator[Path]:
             r"^```{toctree}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
         ):
             for entry in (line for line in tree.splitlines() if line and not line.startswith(":")):
-                yield from path.parent.glob(f"{entry}.md")
+                yield from path.parent.glob(f"{entry.rpartition('<')[2].rstrip('>')}.md")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
