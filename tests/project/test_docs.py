@@ -204,4 +204,5 @@ def test_the_tutorial_ends_with_a_plugin_that_conforms_and_a_wheel(tmp_path: Pat
         done = subprocess.run(run, cwd=folder, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     [wheel] = folder.glob("dist/*.whl")
+    assert f"pip install dist/{wheel.name} " in page("tutorial.md")
     assert "acme_desk/__init__.py" in ZipFile(wheel).namelist()
