@@ -45,12 +45,8 @@ def contract() -> Iterator[str]:
     for home, title in TITLES.items():
         yield from ("", f"## {title}")
         yield from _sections((name, public[name]) for name in homes[home])
-    yield from (
-        "",
-        "## What these name",
-        "",
-        "Not imported by themselves: the types of what the names above hold and return.",
-    )
+    yield from ("", "## What these name", "")
+    yield "Not imported by themselves: the types of what the names above hold and return."
     yield from _sections(_named_by(public))
 
 
@@ -59,12 +55,8 @@ def contract_of_tests() -> Iterator[str]:
     public = {name: find("cxsdk.testing", name) for name in import_module("cxsdk.testing").__all__}
     yield from _sections(public.items())
     known = set(import_module("cxsdk").__all__)
-    yield from (
-        "",
-        "## What these name",
-        "",
-        "Not imported by themselves: what the classes above inherit, hold and return.",
-    )
+    yield from ("", "## What these name", "")
+    yield "Not imported by themselves: what the classes above inherit, hold and return."
     yield from _sections(_named_by(public, known))
 
 
@@ -74,10 +66,18 @@ def _named_by(public: Mapping[str, Source | None], known: Iterable[str] = ()) ->
     waiting = list(filter(None, public.values()))
     for source in waiting:
         for node in ast.walk(ast.parse("\n".join(_shape(source)))):
-            if isinstance(node, ast.Name) and node.id not in seen and (found := find(source.module, node.id)):
+            if isinstance(node, ast.Name) and node.id not in seen and (found := _type(source.module, node.id)):
                 seen.add(node.id)
                 waiting.append(found)
                 yield node.id, found
+
+
+def _type(module: str, name: str) -> Source | None:
+    """The definition of a type of ours; a type variable stands for any."""
+    found = find(module, name)
+    if found and isinstance(found.node, ast.Assign) and "TypeVar(" in ast.unparse(found.node):
+        return None
+    return found
 
 
 def _sections(names: Iterable[tuple[str, Source | None]]) -> Iterator[str]:
