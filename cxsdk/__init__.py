@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from cxsdk.capabilities import Reader as Reader
     from cxsdk.capabilities import Stop as Stop
     from cxsdk.capabilities import SurveyProvider as SurveyProvider
+    from cxsdk.capabilities import each_day as each_day
     from cxsdk.domain.case import Task as Task
+    from cxsdk.domain.deals import Deal as Deal
+    from cxsdk.domain.deals import Deals as Deals
     from cxsdk.domain.facts import BusinessEvent as BusinessEvent
     from cxsdk.domain.facts import Delivery as Delivery
     from cxsdk.domain.facts import DeliveryState as DeliveryState
@@ -84,9 +87,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "cxsdk.app": ("CX", "Budgets", "FollowUp", "Loyalty", "PostPurchase", "SurveyRule"),
     "cxsdk.capabilities": (
-        "CRM", "Channel", "Context", "Http", "Inbound", "Plugin", "Reader", "Stop", "SurveyProvider",
+        "CRM", "Channel", "Context", "Http", "Inbound", "Plugin", "Reader", "Stop", "SurveyProvider", "each_day",
     ),
     "cxsdk.domain.case": ("Task",),
+    "cxsdk.domain.deals": ("Deal", "Deals"),
     "cxsdk.domain.facts": (
         "BusinessEvent", "Delivery", "DeliveryState", "EventKind", "Fact", "IdentityClaim", "OptOut", "PersonErased",
         "PersonMerged", "TaskChange",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -12,6 +12,7 @@ from cxsdk import (
     CRM,
     Agent,
     Context,
+    Deals,
     EventKind,
     Fact,
     Inbound,
@@ -28,10 +29,11 @@ from cxsdk import (
     SignatureError,
     Stop,
     Task,
+    each_day,
 )
 from cxsdk_espocrm.client import Api, Attributes, Where, any_of, where
 from cxsdk_espocrm.failures import read_failure
-from cxsdk_espocrm.incoming import PEOPLE, Deals, facts_of
+from cxsdk_espocrm.incoming import PEOPLE, facts_of
 from cxsdk_espocrm.outgoing import entry_record, person_record, task_record, time_of, who_has
 from cxsdk_espocrm.signing import Webhooks, signed_event
 
@@ -169,7 +171,7 @@ class EspoCRM(CRM, Inbound):
         return f"{signed_event(request, self.webhooks)}:{super().event_key(request)}"
 
     def parse(self, raw: Raw) -> Iterator[Fact]:
-        return facts_of(raw, Deals(self.stages, self.dates, self.region))
+        return facts_of(raw, self._deals())
 
     def sources(self) -> Mapping[str, Reader]:
         ours = where("isNotNull", self.key_field)
@@ -179,13 +181,25 @@ class EspoCRM(CRM, Inbound):
                 "Lead", where("equals", "status", "Converted"), ["createdContactId", "createdAccountId"]
             ),
         }
-        return {**readers, "deals": self._deals()} if self.stages or self.dates else readers
+        changed = {"deals": self._changed_deals()} if self._deals() else {}
+        due = {"due": self._due_deals} if self._deals().awaited else {}
+        return {**readers, **changed, **due}
 
-    def _deals(self) -> Reader:
+    def _deals(self) -> Deals:
+        return Deals(stages=self.stages, dates=self.dates, region=self.region)
+
+    def _changed_deals(self) -> Reader:
         telling = [*(where("equals", "stage", stage) for stage in self.stages)]
         telling += [where("isNotNull", field) for field in self.dates]
-        fields = ["name", "stage", "closeDate", "amount", "amountCurrency", "contactId", "accountId", *self.dates]
-        return self._reader("Opportunity", any_of(telling), fields)
+        return self._reader("Opportunity", any_of(telling), [*_DEAL, *self.dates])
+
+    def _due_deals(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+        return each_day(self._due_on, cursor, stop, self._clock.now())
+
+    def _due_on(self, day: date, after: str) -> Iterator[tuple[Sequence[Raw], str]]:
+        fields = ["modifiedAt", *_DEAL, *self.dates]
+        for records, behind in self._api.dated("Opportunity", self._deals().awaited, day, fields, after):
+            yield [Raw.of(self._told("Opportunity", {**record, "due": str(day)})) for record in records], behind
 
     def _reader(self, entity: str, condition: Where, fields: Sequence[str]) -> Reader:
         def read(cursor: str | None, stop: Stop) -> Iterator[Page]:
@@ -214,4 +228,5 @@ class EspoCRM(CRM, Inbound):
         return {name: found.get(name) for name in ("name", "emailAddressData", "phoneNumberData")}
 
 
+_DEAL = ("name", "stage", "closeDate", "amount", "amountCurrency", "contactId", "accountId")
 _CUSTOMERS = (("Contact", "contactId"), ("Account", "accountId"))
