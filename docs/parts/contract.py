@@ -20,6 +20,7 @@ TITLES = {
     "cxsdk.domain.case": "Tasks",
     "cxsdk.domain.raw": "What comes in",
     "cxsdk.domain.facts": "What is understood",
+    "cxsdk.domain.deals": "Deals of a CRM",
     "cxsdk.domain.interaction": "Contacts",
     "cxsdk.domain.identity": "People",
     "cxsdk.domain.survey": "Surveys",
