@@ -1,0 +1,145 @@
+"""What Bitrix24's errors mean, for a whole request and for one command of a batch, and what answers tell of limits.
+
+https://apidocs.bitrix24.com/error-codes.html
+https://apidocs.bitrix24.com/limits.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from cxsdk import AuthenticationError, CxsdkError, Limit, RateLimited, Receipt, Rejected, Transient, Usage
+
+if TYPE_CHECKING:
+    import requests
+
+#: The name of the limit on the seconds that each method works.
+OPERATING = "operating"
+#: A blocked method is free again when the oldest of its ten minutes ends, at the latest after so many seconds.
+_BUCKET = 60.0
+#: How often a portal that is blocked by hand, or closed, is asked again.
+_BLOCKED, _CLOSED = 3600.0, 300.0
+
+_ACCESS = {
+    "NO_AUTH_FOUND": "Is the webhook's address the one in Bitrix24, and not deleted there?",
+    "invalid_token": "Connect the account again.",
+    "expired_token": "Connect the account again.",
+    "INVALID_CREDENTIALS": "The user of the webhook or application lacks rights.",
+    "insufficient_scope": "Give the webhook or application the scopes crm and user.",
+    "user_access_error": "The user may not use the application: allow it in Bitrix24.",
+    "allowed_only_intranet_user": "The user of the webhook or application must be an employee.",
+    "ERROR_METHOD_NOT_FOUND": "Is the webhook's address whole, and does the portal have this method?",
+    "ERROR_MANIFEST_IS_NOT_AVAILABLE": "Is the webhook's address whole?",
+    "INVALID_REQUEST": "Is the address of the portal one that begins with https?",
+}
+_LIMITS = {"QUERY_LIMIT_EXCEEDED": 5.0, "OPERATION_TIME_LIMIT": _BUCKET, "OVERLOAD_LIMIT": _BLOCKED}
+_GONE = ("OWNER_NOT_FOUND", "NOT_FOUND")
+_UNFINISHED = ("INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER")
+
+
+class Problem(NamedTuple):
+    """An error as Bitrix24 tells it; its code may be empty, or a sentence."""
+
+    code: str
+    text: str
+
+    @classmethod
+    def of(cls, told: Any) -> Problem | None:
+        """The error in an answer's JSON, or in that of one command; None where there is none."""
+        if not isinstance(told, Mapping) or "error" not in told:
+            return None
+        return cls(str(told["error"] or ""), str(told.get("error_description") or ""))
+
+    @property
+    def said(self) -> str:
+        """Bitrix24's words."""
+        return " ".join(filter(None, ["Bitrix24:", self.code, self.text[:500]]))
+
+    def of_the_account(self) -> CxsdkError | None:
+        """The error where it speaks of the account, whichever record it met."""
+        if self.code in _ACCESS:
+            return AuthenticationError(f"{self.said} {_ACCESS[self.code]}", provider_code=self.code)
+        if self.code in _LIMITS:
+            return RateLimited(self.said, retry_after=_LIMITS[self.code], provider_code=self.code)
+        if self.code == "PORTAL_DELETED":
+            return Transient(self.said, retry_after=_CLOSED, provider_code=self.code)
+        if "commercial plans" in self.text:
+            return AuthenticationError(f"{self.said} Ask Bitrix24 for a plan with REST.", provider_code=self.code)
+        return None
+
+    def of_a_read(self) -> CxsdkError:
+        """The error that a command which only reads raises: no record is to blame."""
+        if "access denied" in f"{self.code} {self.text}".lower() or self.code == "ACCESS_DENIED":
+            return AuthenticationError(f"{self.said} Give the user of the webhook or application the right to read.")
+        return self.of_the_account() or Transient(self.said, provider_code=self.code)
+
+    def of_a_write(self) -> Receipt:
+        """What became of the value that a command was to write."""
+        if self.of_the_account() is not None:
+            return Receipt.deferred(self.said)
+        if self.code in _UNFINISHED:
+            return Receipt.unknown(self.said)
+        return Receipt.person_gone(self.said) if self.code in _GONE else Receipt.rejected(self.said)
+
+
+def read_failure(response: requests.Response, now: float) -> CxsdkError | None:
+    """The error in an answer, where its status alone does not tell enough."""
+    body = _json(response)
+    problem = Problem.of(body)
+    if problem is None:
+        return None
+    error = problem.of_the_account()
+    if isinstance(error, RateLimited):
+        error.retry_after = _until_reset(body, now) or error.retry_after
+    if error is None and response.ok:
+        return Rejected(problem.said, provider_code=problem.code)
+    return error
+
+
+def usage_told(response: requests.Response, limits: Sequence[Limit]) -> Iterator[Usage]:
+    """How many seconds each method has worked in ten minutes, where there is a limit on them."""
+    limit = next((each for each in limits if each.name == OPERATING and each.seconds is not None), None)
+    if limit is None:
+        return
+    worked: dict[str, float] = {}
+    for method, time in _times(response):
+        told = time.get("operating") if isinstance(time, Mapping) else None
+        if isinstance(told, int | float) and not isinstance(told, bool):
+            worked[method] = max(float(told), worked.get(method, 0.0))
+    for method, seconds in worked.items():
+        yield Usage(limit=OPERATING, key=method, remaining=max(limit.amount - seconds, 0.0))
+
+
+def _times(response: requests.Response) -> Iterator[tuple[str, Any]]:
+    """The time that each method took, by what was asked for: the answer names commands, and no methods."""
+    body = _json(response)
+    if not isinstance(body, Mapping):
+        return
+    method = urlsplit(response.request.url or "").path.rpartition("/")[2]
+    if method != "batch":
+        yield method, body.get("time")
+        return
+    asked = json.loads(response.request.body or b"{}")["cmd"]
+    result = body.get("result")
+    times = result.get("result_time") if isinstance(result, Mapping) else None
+    for name, time in times.items() if isinstance(times, Mapping) else ():
+        if name in asked:
+            yield str(asked[name]).partition("?")[0], time
+
+
+def _until_reset(body: Any, now: float) -> float | None:
+    time = body.get("time") if isinstance(body, Mapping) else None
+    at = time.get("operating_reset_at") if isinstance(time, Mapping) else None
+    if not isinstance(at, int | float) or isinstance(at, bool):
+        return None
+    return max(at - now, 1.0)
+
+
+def _json(response: requests.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        return None
