@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
-from cxsdk import AuthenticationError, Http, OutcomeUnknown, Transient
+from cxsdk import Http, OutcomeUnknown, Transient
 from cxsdk_bitrix24.commands import Command
 from cxsdk_bitrix24.failures import Problem
 
@@ -104,7 +104,7 @@ class Api:
     def batch(self, commands: Mapping[str, Command], *, reads: bool = False) -> dict[str, Result]:
         """Runs any number of commands, in order; those that belong together must be among the same 50.
 
-        Raises AuthenticationError where all of them are refused for want of rights or scopes.
+        Raises what is wrong with the account where all of them are refused for it.
         """
         rest, found = iter(commands.items()), dict[str, Result]()
         while part := dict(islice(rest, BATCH)):
@@ -120,8 +120,8 @@ class Api:
         values, errors = _named(told.get("result")), _named(told.get("result_error"))
         found = {name: Result(values.get(name), Problem.of(errors.get(name))) for name in commands}
         wrong = [each.problem.of_the_account() if each.problem else None for each in found.values()]
-        if wrong and all(isinstance(error, AuthenticationError) for error in wrong):
-            raise wrong[0] or AuthenticationError()
+        if wrong[0] is not None and all(wrong):
+            raise wrong[0]
         return found
 
     def call(self, method: str, params: Mapping[str, Any]) -> Any:

@@ -23,16 +23,27 @@ _BUCKET = 60.0
 #: How often a portal that is blocked by hand, or closed, is asked again.
 _BLOCKED, _CLOSED = 3600.0, 300.0
 
+_RIGHTS = "Check the user of the webhook or application in Bitrix24, and their rights."
+_ADDRESS = "Is the webhook's address the one in Bitrix24, and not deleted there?"
+_AGAIN = "Connect the account again."
+#: Codes that speak of the account, and what to do; Bitrix24 writes them in either case.
 _ACCESS = {
-    "NO_AUTH_FOUND": "Is the webhook's address the one in Bitrix24, and not deleted there?",
-    "invalid_token": "Connect the account again.",
-    "expired_token": "Connect the account again.",
-    "INVALID_CREDENTIALS": "The user of the webhook or application lacks rights.",
-    "insufficient_scope": "Give the webhook or application the scopes crm and user.",
-    "user_access_error": "The user may not use the application: allow it in Bitrix24.",
-    "allowed_only_intranet_user": "The user of the webhook or application must be an employee.",
-    "ERROR_METHOD_NOT_FOUND": "Is the webhook's address whole, and does the portal have this method?",
-    "ERROR_MANIFEST_IS_NOT_AVAILABLE": "Is the webhook's address whole?",
+    "NO_AUTH_FOUND": _ADDRESS,
+    "AUTHORIZATION_ERROR": _RIGHTS,
+    "INVALID_TOKEN": _AGAIN,
+    "EXPIRED_TOKEN": _AGAIN,
+    "ERROR_OAUTH": _AGAIN,
+    "APPLICATION_NOT_FOUND": "Install the application in Bitrix24, and connect the account again.",
+    "PAYMENT_REQUIRED": "The application is not paid for.",
+    "INVALID_CREDENTIALS": _RIGHTS,
+    "INSUFFICIENT_SCOPE": "Give the webhook or application the scopes crm and user.",
+    "USER_ACCESS_ERROR": "The user may not use the application: allow it in Bitrix24.",
+    "ALLOWED_ONLY_INTRANET_USER": "The user of the webhook or application must be an employee.",
+    "METHOD_CONFIRM_WAITING": "An administrator must confirm the method in Bitrix24.",
+    "METHOD_CONFIRM_DENIED": "An administrator must confirm the method in Bitrix24.",
+    "WRONG_AUTH_TYPE": _ADDRESS,
+    "ERROR_METHOD_NOT_FOUND": _ADDRESS,
+    "ERROR_MANIFEST_IS_NOT_AVAILABLE": _ADDRESS,
     "INVALID_REQUEST": "Is the address of the portal one that begins with https?",
 }
 _LIMITS = {"QUERY_LIMIT_EXCEEDED": 5.0, "OPERATION_TIME_LIMIT": _BUCKET, "OVERLOAD_LIMIT": _BLOCKED}
@@ -60,11 +71,12 @@ class Problem(NamedTuple):
 
     def of_the_account(self) -> CxsdkError | None:
         """The error where it speaks of the account, whichever record it met."""
-        if self.code in _ACCESS:
-            return AuthenticationError(f"{self.said} {_ACCESS[self.code]}", provider_code=self.code)
-        if self.code in _LIMITS:
-            return RateLimited(self.said, retry_after=_LIMITS[self.code], provider_code=self.code)
-        if self.code == "PORTAL_DELETED":
+        code = self.code.upper()
+        if code in _ACCESS:
+            return AuthenticationError(f"{self.said} {_ACCESS[code]}", provider_code=self.code)
+        if code in _LIMITS:
+            return RateLimited(self.said, retry_after=_LIMITS[code], provider_code=self.code)
+        if code == "PORTAL_DELETED":
             return Transient(self.said, retry_after=_CLOSED, provider_code=self.code)
         if "commercial plans" in self.text:
             return AuthenticationError(f"{self.said} Ask Bitrix24 for a plan with REST.", provider_code=self.code)
@@ -72,8 +84,8 @@ class Problem(NamedTuple):
 
     def of_a_read(self) -> CxsdkError:
         """The error that a command which only reads raises: no record is to blame."""
-        if "access denied" in f"{self.code} {self.text}".lower() or self.code == "ACCESS_DENIED":
-            return AuthenticationError(f"{self.said} Give the user of the webhook or application the right to read.")
+        if "ACCESS_DENIED" in (said := f"{self.code} {self.text}".upper()) or "ACCESS DENIED" in said:
+            return AuthenticationError(f"{self.said} {_RIGHTS}", provider_code=self.code)
         return self.of_the_account() or Transient(self.said, provider_code=self.code)
 
     def of_a_write(self) -> Receipt:
