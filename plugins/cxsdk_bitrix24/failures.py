@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -105,49 +106,52 @@ def read_failure(response: requests.Response, now: float) -> CxsdkError | None:
         return None
     error = problem.of_the_account()
     if isinstance(error, RateLimited):
-        error.retry_after = _until_reset(body, now) or error.retry_after
+        error.retry_after = _until_reset(body.get("time"), now) or error.retry_after
     if error is None and response.ok:
         return Rejected(problem.said, provider_code=problem.code)
     return error
 
 
 def usage_told(response: requests.Response, limits: Sequence[Limit]) -> Iterator[Usage]:
-    """How many seconds each method has worked in ten minutes, where there is a limit on them."""
+    """How many seconds each method may still work, where there is a limit on them; with none left, until when."""
     limit = next((each for each in limits if each.name == OPERATING and each.seconds is not None), None)
     if limit is None:
         return
-    worked: dict[str, float] = {}
-    for method, time in _times(response):
-        told = time.get("operating") if isinstance(time, Mapping) else None
-        if isinstance(told, int | float) and not isinstance(told, bool):
-            worked[method] = max(float(told), worked.get(method, 0.0))
-    for method, seconds in worked.items():
-        yield Usage(limit=OPERATING, key=method, remaining=max(limit.amount - seconds, 0.0))
+    last = {method: time for method, time in _times(response) if _is_number(time.get("operating"))}
+    for method, time in last.items():
+        left = limit.amount - time["operating"]
+        if left > 0:
+            yield Usage(limit=OPERATING, key=method, remaining=left)
+        else:
+            wait = _until_reset(time, time.get("finish")) or _BUCKET
+            yield Usage(limit=OPERATING, key=method, remaining=0, resets_in=timedelta(seconds=wait))
 
 
-def _times(response: requests.Response) -> Iterator[tuple[str, Any]]:
+def _times(response: requests.Response) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The time that each method took, by what was asked for: the answer names commands, and no methods."""
-    body = _json(response)
-    if not isinstance(body, Mapping):
-        return
+    body = _mapping(_json(response))
     method = urlsplit(response.request.url or "").path.rpartition("/")[2]
     if method != "batch":
-        yield method, body.get("time")
+        yield method, _mapping(body.get("time"))
         return
     asked = json.loads(response.request.body or b"{}")["cmd"]
-    result = body.get("result")
-    times = result.get("result_time") if isinstance(result, Mapping) else None
-    for name, time in times.items() if isinstance(times, Mapping) else ():
+    for name, time in _mapping(_mapping(body.get("result")).get("result_time")).items():
         if name in asked:
-            yield str(asked[name]).partition("?")[0], time
+            yield str(asked[name]).partition("?")[0], _mapping(time)
 
 
-def _until_reset(body: Any, now: float) -> float | None:
-    time = body.get("time") if isinstance(body, Mapping) else None
-    at = time.get("operating_reset_at") if isinstance(time, Mapping) else None
-    if not isinstance(at, int | float) or isinstance(at, bool):
-        return None
-    return max(at - now, 1.0)
+def _until_reset(time: Any, now: Any) -> float | None:
+    """How long until the oldest minute of a method's work counts no more."""
+    at = _mapping(time).get("operating_reset_at")
+    return max(at - now, 1.0) if _is_number(at) and _is_number(now) else None
+
+
+def _is_number(told: Any) -> bool:
+    return isinstance(told, int | float) and not isinstance(told, bool)
+
+
+def _mapping(told: Any) -> Mapping[str, Any]:
+    return told if isinstance(told, Mapping) else {}
 
 
 def _json(response: requests.Response) -> Any:

@@ -185,18 +185,20 @@ class FakeBitrix24(HttpStandIn):
         spec = specification()
         self.commands.append((method, params))
         if spec is not None:
-            assert spec.problems_of_command(method, params) == []
+            problems = spec.problems_of_command(method, params)
+            assert problems == [], problems
         if method in self.refusing:
             raise Refused(**self.refusing[method])
         result = getattr(self, "_" + method.replace(".", "_"))(params)
         if spec is not None:
-            assert spec.problems_of_result(method, result) == []
+            problems = spec.problems_of_result(method, result)
+            assert problems == [], problems
         return result
 
     def _took(self, method: str) -> dict[str, Any]:
-        times = {"start": 1.0, "finish": 1.5, "duration": 0.5, "processing": 0.4, "date_start": self._time()}
-        operating = self.operating.get(method, 0.25)
-        return {**times, "operating": operating, "operating_reset_at": int(NOW.timestamp()) + 600}
+        end = NOW.timestamp()
+        times = {"start": end - 0.5, "finish": end, "duration": 0.5, "processing": 0.4, "date_start": self._time()}
+        return {**times, "operating": self.operating.get(method, 0.25), "operating_reset_at": int(end) + 600}
 
     def _user_current(self, params: dict[str, Any]) -> Any:
         return self.users[0]
@@ -310,7 +312,9 @@ def _referred(value: Any, values: Mapping[str, Any]) -> Any:
         return value
     told: Any = values
     for place in re.findall(r"\[([^\]]+)\]", found[1]):
-        told = told.get(place, "") if isinstance(told, dict) else ""
+        if not isinstance(told, dict) or place not in told:
+            raise Refused("", "Activity is not found")
+        told = told[place]
     return str(told)
 
 

@@ -59,7 +59,7 @@ class Specification:
         return [f"{method}: {problem}" for problem in self._unlike(method, example, result, "result")]
 
     def _of_fields(self, method: str, spec: dict[str, Any], params: Mapping[str, Any]) -> Iterator[str]:
-        described = {each["name"]: each for each in spec["defs"].get("fieldsFields", ())}
+        described = {each["name"]: each for each in spec["defs"].get("fieldsFields", {}).get("fields", ())}
         given = params.get("fields")
         if not isinstance(given, Mapping) or not described:
             return
@@ -117,7 +117,7 @@ def _typed(described: Mapping[str, Any], value: Any) -> Iterator[str]:
         "integer": not str(value).lstrip("-").isdigit(),
         "datetime": not _DATE.fullmatch(str(value)),
         "array": not isinstance(value, list | dict),
-        "object": not isinstance(value, dict),
+        "object": not isinstance(value, list | dict),  # PHP makes no difference, and the examples make none
         "string": not isinstance(value, str | int | dict),
     }
     if wrong.get(kind):

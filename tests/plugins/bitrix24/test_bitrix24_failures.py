@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -134,9 +135,16 @@ def test_an_answer_tells_how_long_its_method_has_worked() -> None:
 
 def test_a_batch_tells_it_of_each_method() -> None:
     body = '{"cmd": {"a": "crm.item.add?x=1", "b": "crm.item.add?x=2", "c": "user.get?", "d": "user.current"}}'
-    times = {"a": {"operating": 1}, "b": {"operating": 481}, "c": {"operating": 0.5}, "d": {}, "unknown": {}}
+    full = {"operating": 481, "finish": 1705764933.5, "operating_reset_at": 1705765533}
+    times = {"a": {"operating": 1}, "b": full, "c": {"operating": 0.5}, "d": {}, "unknown": {}}
     found = told(asked="batch", body=body, result={"result": {}, "result_time": times})
     assert [(each.key, each.remaining) for each in found] == [("crm.item.add", 0), ("user.get", 479.5)]
+    assert [each.resets_in for each in found] == [timedelta(seconds=599.5), None]
+
+
+def test_a_method_with_nothing_left_waits_a_minute_where_no_moment_is_told() -> None:
+    [usage] = told(asked="user.get", time={"operating": 480, "operating_reset_at": "2024-08-26T16:11:37+03:00"})
+    assert (usage.remaining, usage.resets_in) == (0, timedelta(minutes=1))
 
 
 @pytest.mark.parametrize("answered", [{}, {"time": []}, {"time": {"operating": "many"}}, {"time": {"operating": True}}])

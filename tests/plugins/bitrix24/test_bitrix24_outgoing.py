@@ -333,10 +333,10 @@ def test_the_clock_of_another_zone_is_the_same_moment(crm: Bitrix24, portal: Fak
 
 # -- commands
 
-_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+_TEXT = st.text("ab $result[]&=?;+%#é🦔\n'\"", max_size=20)
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Za-z@>=<_]{1,10}", fullmatch=True), st.lists(_TEXT, min_size=1) | _TEXT))
+@given(st.dictionaries(st.text("aZ@>=<_ +", min_size=1, max_size=8), st.lists(_TEXT, min_size=1) | _TEXT))
 def test_what_is_written_as_php_does_is_read_as_php_does(params: dict[str, Any]) -> None:
     plain = {
         name: [each.replace("$result[", "$result [") for each in value]
