@@ -21,12 +21,12 @@ from tests.plugins.bitrix24.test_bitrix24_oauth import GRANTED, Connected, appli
 
 pytest.importorskip("b24pysdk", reason="Bitrix24's own library, b24pysdk, is not installed")
 
-from b24pysdk.api.callers.call_batch import call_batch  # noqa: E402
-from b24pysdk.api.callers.call_method import call_method  # noqa: E402
-from b24pysdk.api.requesters import BitrixOAuthRequester  # noqa: E402
-from b24pysdk.credentials import OAuthEventData  # noqa: E402
-from b24pysdk.errors import BitrixAPIError  # noqa: E402
-from b24pysdk.utils.encoding import encode_params  # noqa: E402
+from b24pysdk.api.callers.call_batch import call_batch
+from b24pysdk.api.callers.call_method import call_method
+from b24pysdk.api.requesters import BitrixOAuthRequester
+from b24pysdk.credentials import OAuthEventData
+from b24pysdk.errors import BitrixAPIError
+from b24pysdk.utils.encoding import encode_params
 
 WEBHOOK: dict[str, Any] = {"domain": PORTAL, "auth_token": f"1/{CODE}", "is_webhook": True}
 OAUTH: dict[str, Any] = {"domain": PORTAL, "auth_token": "sample-access-token", "is_webhook": False}
