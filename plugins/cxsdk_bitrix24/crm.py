@@ -49,7 +49,7 @@ from cxsdk_bitrix24.writing import Writer
 if TYPE_CHECKING:
     import requests
 
-_WEBHOOK = re.compile(r"(?P<portal>https?://[^\s/?#@]+)/rest/\d+/(?P<code>[^\s/?#]+)/?")
+_WEBHOOK = re.compile(r"https?://[^\s/?#@]+/rest/\d+/(?P<code>[^\s/?#]+)/?")
 _SERVER = "https://oauth.bitrix24.tech/oauth/token/"
 
 
