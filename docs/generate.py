@@ -314,8 +314,6 @@ def _literal(value: Any) -> str:
         return f'"{value.total_seconds() / units[unit]:g}{unit}"'
     if isinstance(value, time):
         return f'"{value:%H:%M}"'
-    if isinstance(value, Limit):
-        return f"Limit(calls={value.calls}, per={_literal(value.per)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, Limit):
