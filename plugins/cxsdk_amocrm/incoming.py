@@ -1,0 +1,203 @@
+"""What amoCRM tells as facts: tasks done, contacts deleted, leads won."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cxsdk import BadInput, Deal, Deals, Fact, PersonErased, Raw, TaskChange
+from cxsdk_amocrm.client import Record
+from cxsdk_amocrm.webhook import Told, told_in
+
+#: A date is a midnight of the account's zone: so much later, it is the same day in UTC, too.
+_HALF_DAY = timedelta(hours=12)
+_YES = ("1", "true")
+
+_Id = Annotated[int, Field(ge=0, lt=2**63)]
+_Seconds = Annotated[int, Field(ge=0, lt=4 * 10**9)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class _Task(_Part):
+    """A task that a source read."""
+
+    id: _Id
+    updated_at: _Seconds
+    is_completed: bool = False
+    responsible_user_id: _Id | None = None
+    comment: str = ""
+
+
+class _Value(_Part):
+    """A field of a lead with a date."""
+
+    name: str
+    type: str | None = None
+    value: Any = None
+
+
+class _Customer(_Part):
+    """Whom a lead is with."""
+
+    name: str | None = None
+    emails: list[str | None] = []
+    phones: list[str | None] = []
+
+
+class _Lead(_Part):
+    """A lead that a source read, with its main contact."""
+
+    id: _Id
+    name: str | None = None
+    updated_at: _Seconds
+    closed_at: _Seconds | None = None
+    pipeline_id: _Id | None = None
+    status_id: _Id | None = None
+    price: Annotated[int | float | None, Field(ge=0, lt=10**15)] = None
+    currency: str | None = None
+    fields: list[_Value] = []
+    customer: _Customer = _Customer()
+
+
+def task_read(record: Record) -> Record:
+    """What a source keeps of a task."""
+    kept = {name: record.get(name) for name in ("id", "updated_at", "is_completed", "responsible_user_id")}
+    return {"task": {**kept, "comment": (record.get("result") or {}).get("text") or ""}}
+
+
+def lead_read(record: Record, contact: Record | None, currency: str | None, dates: Iterable[str]) -> Record:
+    """What a source keeps of a lead, and of its contact."""
+    kept = {name: record.get(name) for name in _KEPT}
+    fields = [{**field, "name": name} for name in dates for field in _fields(record, name)]
+    customer = {"name": contact.get("name"), **_reached(contact)} if contact else {}
+    return {"lead": {**kept, "currency": currency, "fields": fields, "customer": customer}}
+
+
+_KEPT = ("id", "name", "updated_at", "closed_at", "pipeline_id", "status_id", "price")
+
+
+def values_in(record: Record, code: str) -> list[Any]:
+    """The values of the custom field with this code or id."""
+    return [value for field in _custom(record, code) for value in field]
+
+
+def _fields(record: Record, name: str) -> Iterator[Record]:
+    for field in record.get("custom_fields_values") or []:
+        if name in (str(field.get("field_id")), field.get("field_code")):
+            values = [each.get("value") for each in field.get("values") or []]
+            yield {"type": field.get("field_type"), "value": next(iter(values), None)}
+
+
+def _custom(record: Record, code: str) -> Iterator[list[Any]]:
+    for field in record.get("custom_fields_values") or []:
+        if code in (str(field.get("field_id")), field.get("field_code")):
+            yield [each.get("value") for each in field.get("values") or []]
+
+
+def _reached(contact: Record) -> Record:
+    return {
+        name: [str(value) for value in values_in(contact, code)]
+        for name, code in (("emails", "EMAIL"), ("phones", "PHONE"))
+    }
+
+
+def facts_of(raw: Raw, deals: Deals, *, erase_deleted: bool) -> Iterator[Fact]:
+    """The facts in a webhook's form, or in a record that was read."""
+    if not raw.body.lstrip().startswith(b"{"):
+        for told in told_in(raw):
+            yield from _told(told, raw, erase_deleted)
+        return
+    with raw.reading() as payload:
+        if "task" in payload:
+            yield _task_change(_Task.model_validate(payload["task"]))
+        elif "lead" in payload:
+            yield from deals.events(_deal(_Lead.model_validate(payload["lead"]), deals))
+
+
+def _told(told: Told, raw: Raw, erase_deleted: bool) -> Iterator[Fact]:
+    key = f"{raw.id}:{told.kind}.{told.action}:{told.number}"
+    match told.kind, told.action:
+        case "task", "delete":
+            yield TaskChange(key=key, at=_received(raw), task_id=_id(told), deleted=True)
+        case "task", _ if is_done(told.fields):
+            owner = told.fields.get("responsible_user_id") or None
+            yield TaskChange(key=key, at=_changed(told, raw), task_id=_id(told), done=True, agent_id=owner)
+        case "contacts", "delete" if erase_deleted:
+            yield PersonErased(key=key, at=_received(raw), person_id=_id(told))
+
+
+def is_done(fields: Mapping[str, str]) -> bool:
+    """Whether a task that a webhook tells of is completed: what amoCRM calls that there, no document says."""
+    return any(fields.get(name, "").casefold() in _YES for name in ("status", "is_completed"))
+
+
+def _id(told: Told) -> str:
+    id = told.fields.get("id", "")
+    if not (id.isascii() and id.isdigit() and len(id) < 20):
+        raise BadInput("is no id.", field=f"body.{told.kind}[{told.action}][{told.number}][id]")
+    return id
+
+
+def _changed(told: Told, raw: Raw) -> datetime:
+    """When it was changed, as far as that is told; it cannot have been after the webhook came."""
+    given = told.fields.get("last_modified") or told.fields.get("updated_at") or ""
+    if not (given.isascii() and given.isdigit() and len(given) <= 10):
+        return _received(raw)
+    at = datetime.fromtimestamp(int(given), UTC)
+    return min(at, raw.received_at) if raw.received_at else at
+
+
+def _received(raw: Raw) -> datetime:
+    if raw.received_at is None:
+        raise BadInput("tells no time, and it is not known when it came.", field="body")
+    return raw.received_at
+
+
+def _task_change(task: _Task) -> TaskChange:
+    return TaskChange(
+        key=f"task:{task.id}:{task.updated_at}",
+        at=_at(task.updated_at),
+        task_id=str(task.id),
+        done=task.is_completed,
+        agent_id=str(task.responsible_user_id) if task.responsible_user_id else None,
+        comment=task.comment,
+    )
+
+
+def _deal(lead: _Lead, deals: Deals) -> Deal:
+    return Deal(
+        key=f"lead:{lead.id}",
+        changed_at=_at(lead.updated_at),
+        customer=deals.customer(emails=lead.customer.emails, phones=lead.customer.phones),
+        name=lead.customer.name or "",
+        stage=stage_of(lead.pipeline_id, lead.status_id, deals),
+        closed=_at(lead.closed_at) if lead.closed_at else None,
+        dates={field.name: _day(field) for field in lead.fields},
+        product=lead.name or "",
+        amount=None if lead.price is None else str(lead.price),
+        currency=lead.currency,
+    )
+
+
+def stage_of(pipeline: int | None, status: int | None, deals: Deals) -> str:
+    """A stage as the settings name it: those of won and lost leads have the same id in all pipelines."""
+    exact = f"{pipeline}:{status}"
+    return exact if exact in deals.stages else str(status)
+
+
+def _day(field: _Value) -> datetime | date | None:
+    """A date, or a moment; None for what is neither."""
+    value = field.value
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 4 * 10**9:
+        return None
+    return _at(value) if field.type == "date_time" else (_at(value) + _HALF_DAY).date()
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,81 @@
+"""Who somebody is in amoCRM, and what was written there under our keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from cxsdk import BadInput, Identity, Person, phone
+from cxsdk_amocrm.client import Api, Record
+from cxsdk_amocrm.incoming import values_in
+from cxsdk_amocrm.outgoing import mark_of
+
+#: The kinds of cards on which notes stand; those of buyers are there only where an account has them.
+CARDS = ("contacts", "leads", "companies", "customers")
+#: By so many last digits amoCRM compares numbers: people write the rest as they like.
+DIGITS = 10
+
+
+def find_people(api: Api, who: Sequence[Person], region: str | None) -> Iterator[str | None]:
+    """For each person, the oldest contact with one of their identities."""
+    for person in who:
+        found = (_contact(api, identity, region) for identity in person.identities)
+        yield next((id for id in found if id), None)
+
+
+def _contact(api: Api, identity: Identity, region: str | None) -> str | None:
+    if identity.kind not in ("phone", "email"):
+        return None
+    words = identity.value[-DIGITS:] if identity.kind == "phone" else identity.value
+    found = api.search("contacts", words.lstrip("+"))
+    return next((str(record["id"]) for record in found if _has(record, identity, region)), None)
+
+
+def _has(record: Record, identity: Identity, region: str | None) -> bool:
+    held = [str(value) for value in values_in(record, identity.kind.upper())]
+    if identity.kind == "email":
+        return identity.value in [value.strip().lower() for value in held]
+    return any(_same_number(value, identity.value, region) for value in held)
+
+
+def _same_number(written: str, number: str, region: str | None) -> bool:
+    """Whether what somebody wrote is this E.164 number; without a country code it may be any country's."""
+    try:
+        return phone(written, region=region).value == number
+    except BadInput:
+        digits = re.sub(r"\D", "", written).lstrip("0")
+        return len(digits) >= 7 and number.endswith(digits)
+
+
+def find_written(api: Api, keys: Sequence[str]) -> Iterator[str | None]:
+    """For each key, the task, note or contact that bears it."""
+    left, found = set(keys), dict[str, str]()
+    for key, name in _written(api, left):
+        found.setdefault(key, name)
+        left.discard(key)
+        if not left:
+            break
+    for key in keys:
+        yield found.get(key)
+
+
+def _written(api: Api, keys: set[str]) -> Iterator[tuple[str, str]]:
+    """What bears a key, newest first; ``keys`` are those that are still looked for."""
+    for task in api.latest("tasks"):
+        if key := mark_of(task.get("text")):
+            yield key, str(task["id"])
+    for card in CARDS:
+        for note in api.latest(f"{card}/notes"):
+            if key := _key(note):
+                yield key, f"{card}:{note['entity_id']}:{note['id']}"
+    for key in sorted(keys):
+        for contact in api.search("contacts", key):
+            if key in values_in(contact, api.key_code):
+                yield key, str(contact["id"])
+
+
+def _key(note: Record) -> str | None:
+    params = note.get("params")
+    if not isinstance(params, dict):
+        return None
+    return str(params["uniq"]) if params.get("uniq") else mark_of(params.get("text"))
