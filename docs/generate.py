@@ -33,6 +33,7 @@ BUNDLED = (
     "cxsdk_localcrm:LocalCRM",
     "cxsdk_espocrm:EspoCRM",
     "cxsdk_hubspot:HubSpot",
+    "cxsdk_amocrm:AmoCRM",
     "cxsdk_email:Email",
     "cxsdk_telegram:Telegram",
     "cxsdk_telephony:Telephony",

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from cxsdk import Http, OutcomeUnknown, Rejected, Transient
-from cxsdk_amocrm.failures import Refused, refusals
+from cxsdk_amocrm.failures import Refused, field_missing, refusals
 
 #: So many records are written at once, as amoCRM's own library advises, and read at once, which is the most.
 BATCH, PAGE = 50, 250
@@ -71,10 +71,20 @@ class Api:
         """Makes the field of contacts for our key, unless it is there."""
         if self._has_key:
             return
-        if not any(each.get("code") == self.key_code for each in self.all("contacts/custom_fields")):
-            told = {"name": "cxsdk key", "code": self.key_code, "type": "text", "is_api_only": True}
-            self._http.post("contacts/custom_fields", json=[told])
+        if not self._key_is_there():
+            self._make_key()
         self._has_key = True
+
+    def _key_is_there(self) -> bool:
+        return any(each.get("code") == self.key_code for each in self.all("contacts/custom_fields"))
+
+    def _make_key(self) -> None:
+        told = {"name": "cxsdk key", "code": self.key_code, "type": "text", "is_api_only": True}
+        try:
+            self._http.post("contacts/custom_fields", json=[told])
+        except Rejected as problem:
+            if not self._key_is_there():  # another process was not faster
+                raise field_missing(self.key_code) from problem
 
     def hear(self, url: str, events: Iterable[str]) -> None:
         """Lets amoCRM tell of these events there."""
@@ -95,11 +105,8 @@ class Api:
                 return
 
     def latest(self, path: str) -> Iterator[Record]:
-        """The newest records of a list, the newest first; none where the account does not have that list."""
-        try:
-            yield from self.all(path, {"order[id]": "desc"}, LOOKED_BACK)
-        except Rejected:
-            return
+        """The newest records of a list, the newest first."""
+        return self.all(path, {"order[id]": "desc"}, LOOKED_BACK)
 
     def search(self, path: str, words: str) -> list[Record]:
         """The records that have these words in any field, the oldest first."""
@@ -163,7 +170,7 @@ def _made(answers: Iterable[Record], records: Mapping[str, Record]) -> Iterator[
     for answer in answers:
         given = answer.get("request_id")
         for name in given if isinstance(given, list) else [given]:
-            ours = by_id.get(str(answer.get("id"))) if by_id else str(name)
+            ours = by_id.get(str(answer.get("id")), "") if by_id else str(name)
             if ours in records:
                 yield ours, answer
 

@@ -154,14 +154,15 @@ class AmoCRM(CRM, Inbound):
     def create_people(self, people: Sequence[Person]) -> Iterator[Receipt]:
         owners = {person.key: self._owner(person.agent_id) for person in people}
         kind, now = (self.strangers, self.pipeline), self._clock.now()
-        return create_people(self._api, people, owners, *kind, now, self._log)
+        return create_people(self._api, people, owners, *kind, now, self._log.warning)
 
     def log(self, entries: Sequence[LogEntry]) -> Iterator[Receipt]:
         return log(self._api, entries)
 
     def save_tasks(self, tasks: Sequence[Task]) -> Iterator[Receipt]:
-        people = self._api.by_ids("contacts", {task.person_id for task in tasks if not (task.agent_id or task.task_id)})
-        owners = {id: self._owner(str(record.get("responsible_user_id") or "")) for id, record in people.items()}
+        asked = {task.person_id for task in tasks if not (task.agent_id or task.task_id)}
+        people = self._api.by_ids("contacts", sorted(asked))
+        owners = {id: self._owner(str(people.get(id, {}).get("responsible_user_id"))) for id in asked}
         return save_tasks(self._api, tasks, owners, self.task_type)
 
     def agents(self) -> Iterator[Agent]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cxsdk import AuthenticationError, CxsdkError, RateLimited, Rejected
+from cxsdk import AuthenticationError, CxsdkError, OutcomeUnknown, RateLimited, Rejected
 
 if TYPE_CHECKING:
     import requests
@@ -30,15 +30,13 @@ class Refused(Rejected):
 
 def read_failure(response: requests.Response) -> CxsdkError | None:
     """The error in an answer, where its status alone does not tell enough."""
-    if response.status_code < 300:
-        return None
     body = _json(response)
     said = f"amoCRM: {response.status_code} {_words(body)}".strip()
     match response.status_code:
         case 301 | 302:
             return _moved()
-        case 400 if records := refusals(body):
-            return Refused(f"{said} {'; '.join(records.values())}"[:500], records)
+        case 400:
+            return _refused(said, body)
         case 402:
             return _unpaid(said)
         case 403 if body is None:  # a web server's page: it is not the API that refuses
@@ -46,6 +44,15 @@ def read_failure(response: requests.Response) -> CxsdkError | None:
         case 429 if "Retry-After" not in response.headers:
             return RateLimited(said, retry_after=LIMIT_WAIT)
     return None
+
+
+def field_missing(code: str) -> CxsdkError:
+    """Without the field nobody can be found again: the account waits, and no record is given up."""
+    return AuthenticationError(
+        f"amoCRM has no field of contacts with the code {code}, and does not let us make it. Run setup() with an "
+        "administrator's token; key_field names the field.",
+        code="amocrm_field_missing",
+    )
 
 
 def refusals(body: Any) -> dict[str, str]:
@@ -58,6 +65,13 @@ def refusals(body: Any) -> dict[str, str]:
     for record in _records(body.get("errors")):
         found[_name(record)] = _words(record) or "amoCRM gives no reason."
     return found
+
+
+def _refused(said: str, body: Any) -> CxsdkError | None:
+    records = refusals(body)
+    if isinstance(body, dict) and body.get("_total_items"):
+        return OutcomeUnknown(f"{said} Some of the records are there.")
+    return Refused(f"{said} {'; '.join(records.values())}"[:500], records) if records else None
 
 
 def _moved() -> CxsdkError:

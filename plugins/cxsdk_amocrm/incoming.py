@@ -42,7 +42,7 @@ class _Value(_Part):
     value: Any = None
 
 
-class _Customer(_Part):
+class _Who(_Part):
     """Whom a lead is with."""
 
     name: str | None = None
@@ -62,7 +62,7 @@ class _Lead(_Part):
     price: Annotated[int | float | None, Field(ge=0, lt=10**15)] = None
     currency: str | None = None
     fields: list[_Value] = []
-    customer: _Customer = _Customer()
+    customer: _Who = _Who()
 
 
 def task_read(record: Record) -> Record:
@@ -74,37 +74,32 @@ def task_read(record: Record) -> Record:
 def lead_read(record: Record, contact: Record | None, currency: str | None, dates: Iterable[str]) -> Record:
     """What a source keeps of a lead, and of its contact."""
     kept = {name: record.get(name) for name in _KEPT}
-    fields = [{**field, "name": name} for name in dates for field in _fields(record, name)]
-    customer = {"name": contact.get("name"), **_reached(contact)} if contact else {}
+    fields = [
+        {"name": name, "type": field.get("field_type"), "value": value}
+        for name in dates
+        for field, value in _values(record, name)
+    ]
+    customer = _customer(contact) if contact else {}
     return {"lead": {**kept, "currency": currency, "fields": fields, "customer": customer}}
 
 
 _KEPT = ("id", "name", "updated_at", "closed_at", "pipeline_id", "status_id", "price")
 
 
-def values_in(record: Record, code: str) -> list[Any]:
-    """The values of the custom field with this code or id."""
-    return [value for field in _custom(record, code) for value in field]
+def values_in(record: Record, code: str) -> list[str]:
+    """The values of the custom field with this code or id, as texts."""
+    return [str(value) for _, value in _values(record, code)]
 
 
-def _fields(record: Record, name: str) -> Iterator[Record]:
-    for field in record.get("custom_fields_values") or []:
-        if name in (str(field.get("field_id")), field.get("field_code")):
-            values = [each.get("value") for each in field.get("values") or []]
-            yield {"type": field.get("field_type"), "value": next(iter(values), None)}
-
-
-def _custom(record: Record, code: str) -> Iterator[list[Any]]:
+def _values(record: Record, code: str) -> Iterator[tuple[Record, Any]]:
     for field in record.get("custom_fields_values") or []:
         if code in (str(field.get("field_id")), field.get("field_code")):
-            yield [each.get("value") for each in field.get("values") or []]
+            yield from ((field, each.get("value")) for each in field.get("values") or [])
 
 
-def _reached(contact: Record) -> Record:
-    return {
-        name: [str(value) for value in values_in(contact, code)]
-        for name, code in (("emails", "EMAIL"), ("phones", "PHONE"))
-    }
+def _customer(contact: Record) -> Record:
+    reached = {"emails": values_in(contact, "EMAIL"), "phones": values_in(contact, "PHONE")}
+    return {"name": contact.get("name"), **reached}
 
 
 def facts_of(raw: Raw, deals: Deals, *, erase_deleted: bool) -> Iterator[Fact]:
@@ -128,7 +123,7 @@ def _told(told: Told, raw: Raw, erase_deleted: bool) -> Iterator[Fact]:
         case "task", _ if is_done(told.fields):
             owner = told.fields.get("responsible_user_id") or None
             yield TaskChange(key=key, at=_changed(told, raw), task_id=_id(told), done=True, agent_id=owner)
-        case "contacts", "delete" if erase_deleted:
+        case "contacts", "delete" if erase_deleted and told.fields.get("type") != "company":
             yield PersonErased(key=key, at=_received(raw), person_id=_id(told))
 
 

@@ -73,7 +73,10 @@ def lead_record(person: Person, contact: Record, pipeline: int | None) -> Record
 
 def incoming_record(person: Person, contact_id: int, pipeline: int | None, now: datetime) -> Record:
     """An incoming lead of a contact: a call where there is a number, else a form."""
-    source, embedded = person.source or "cxsdk", {"leads": [{"name": name_of(person)}], "contacts": [{"id": contact_id}]}
+    source, embedded = (
+        person.source or "cxsdk",
+        {"leads": [{"name": name_of(person)}], "contacts": [{"id": contact_id}]},
+    )
     return {
         "source_uid": person.key,
         "source_name": source,
@@ -119,7 +122,11 @@ def note_record(entry: LogEntry) -> Record:
     if entry.kind is Kind.MESSAGE and entry.counterpart.startswith("+"):
         params = {"text": marked(_text(entry, entry.subject), entry.key), "phone": entry.counterpart}
         return {"note_type": "sms_in" if inbound else "sms_out", "params": params, **_made(entry)}
-    return {"note_type": "common", "params": {"text": marked(_text(entry, _headline(entry)), entry.key)}, **_made(entry)}
+    return {
+        "note_type": "common",
+        "params": {"text": marked(_text(entry, _headline(entry)), entry.key)},
+        **_made(entry),
+    }
 
 
 def _made(entry: LogEntry) -> Record:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from cxsdk import BadInput, Identity, Person, phone
+from cxsdk import AuthenticationError, BadInput, Identity, Person, Rejected, Unsupported, phone
 from cxsdk_amocrm.client import Api, Record
 from cxsdk_amocrm.incoming import values_in
 from cxsdk_amocrm.outgoing import mark_of
@@ -32,7 +32,7 @@ def _contact(api: Api, identity: Identity, region: str | None) -> str | None:
 
 
 def _has(record: Record, identity: Identity, region: str | None) -> bool:
-    held = [str(value) for value in values_in(record, identity.kind.upper())]
+    held = values_in(record, identity.kind.upper())
     if identity.kind == "email":
         return identity.value in [value.strip().lower() for value in held]
     return any(_same_number(value, identity.value, region) for value in held)
@@ -65,13 +65,21 @@ def _written(api: Api, keys: set[str]) -> Iterator[tuple[str, str]]:
         if key := mark_of(task.get("text")):
             yield key, str(task["id"])
     for card in CARDS:
-        for note in api.latest(f"{card}/notes"):
+        for note in _notes(api, card):
             if key := _key(note):
                 yield key, f"{card}:{note['entity_id']}:{note['id']}"
     for key in sorted(keys):
         for contact in api.search("contacts", key):
             if key in values_in(contact, api.key_code):
                 yield key, str(contact["id"])
+
+
+def _notes(api: Api, card: str) -> Iterator[Record]:
+    try:
+        yield from api.latest(f"{card}/notes")
+    except (Rejected, Unsupported, AuthenticationError):
+        if card != "customers":  # buyers can be switched off
+            raise
 
 
 def _key(note: Record) -> str | None:

@@ -22,6 +22,8 @@ from cxsdk_amocrm.outgoing import (
 
 Strangers = Literal["incoming", "lead", "contact"]
 Receipts = dict[str, Receipt]
+#: How what was made of a value is named, by amoCRM's answer.
+Name = Callable[[Any, Record], str]
 
 _UNTOLD = "amoCRM's answer does not tell of it."
 #: What amoCRM calls cards in its answers, and in its addresses.
@@ -35,9 +37,9 @@ def create_people(
     strangers: Strangers,
     pipeline: int | None,
     now: datetime,
-    warn: Any,
+    warn: Callable[..., Any],
 ) -> Iterator[Receipt]:
-    """A contact for each, with the lead that strangers become."""
+    """A contact for each, with the lead that strangers become; ``warn`` hears of a lead that is refused."""
     api.ensure_key()
     contacts = {person.key: {**contact_record(person, api.key_code), **owners[person.key]} for person in people}
     if strangers == "lead":
@@ -45,12 +47,12 @@ def create_people(
         written = api.create("leads/complex", {key: {**lead, **owners[key]} for key, lead in leads.items()})
     else:
         written = api.create("contacts", contacts)
-    receipts = _receipts(people, written, lambda answer: str(answer.get("contact_id") or answer["id"]))
+    receipts = _receipts(people, written, lambda _, answer: str(answer.get("contact_id") or answer["id"]))
     problem = None
     if strangers == "incoming":
         problem = _incoming(api, [person for person in people if receipts[person.key].is_done], receipts, pipeline, now)
     if isinstance(problem, Rejected):
-        warn.warning("incoming_lead_refused", reason=str(problem))
+        warn("incoming_lead_refused", reason=str(problem))
     elif problem is not None:  # who is there, is found by their key
         receipts = {key: Receipt.unknown(str(problem)) if r.is_done else r for key, r in receipts.items()}
     yield from (receipts[person.key] for person in people)
@@ -99,14 +101,19 @@ def save_tasks(api: Api, tasks: Sequence[Task], owners: Mapping[str, Record], ta
     new, known = [task for task in tasks if not task.task_id], [task for task in tasks if task.task_id]
 
     def record(task: Task) -> Record:
-        return {"task_type_id": task_type, "entity_type": "contacts", **owners.get(task.person_id, {}), **task_record(task)}
+        return {
+            "task_type_id": task_type,
+            "entity_type": "contacts",
+            **owners.get(task.person_id, {}),
+            **task_record(task),
+        }
 
     def add() -> Receipts:
-        return _on_cards(api, "tasks", new, record, lambda answer: str(answer["id"]))
+        return _on_cards(api, "tasks", new, record, lambda _, answer: str(answer["id"]))
 
     def change() -> Receipts:
         records = {task.key: {"id": int(task.task_id or 0), **task_record(task)} for task in known}
-        return _receipts(known, api.change("tasks", records), lambda answer: str(answer["id"]))
+        return _receipts(known, api.change("tasks", records), lambda _, answer: str(answer["id"]))
 
     yield from _in_turn(tasks, [*([change] if known else []), *([add] if new else [])])
 
@@ -143,7 +150,7 @@ def _on_cards(
     path: str,
     values: Sequence[Any],
     record: Callable[[Any], Record],
-    name: Callable[[Record], str],
+    name: Name,
 ) -> Receipts:
     """Makes records on their people's cards; whose card is gone, is told apart from what is refused."""
     there = [value for value in values if value.person_id.isascii() and value.person_id.isdigit()]
@@ -165,8 +172,7 @@ def _change(api: Api, kind: str, entries: Sequence[LogEntry]) -> Receipts:
         told = {name: value for name, value in note_record(entry).items() if name in ("note_type", "params")}
         records[entry.key] = {"id": int(note), "entity_id": int(card), **told}
     written = api.change(f"{kind}/notes", records)
-    names = {entry.key: str(entry.entry_id) for entry in entries}
-    return {key: _receipt(key, written, lambda _, key=key: names[key]) for key in names}
+    return _receipts(entries, written, lambda entry, _: str(entry.entry_id))
 
 
 def _by_card(entries: Sequence[LogEntry]) -> dict[str, list[LogEntry]]:
@@ -176,20 +182,21 @@ def _by_card(entries: Sequence[LogEntry]) -> dict[str, list[LogEntry]]:
     return found
 
 
-def _receipts(values: Sequence[Any], written: Written, name: Callable[[Record], str]) -> Receipts:
-    return {value.key: _receipt(value.key, written, name) for value in values}
+def _receipts(values: Sequence[Any], written: Written, name: Name) -> Receipts:
+    return {value.key: _receipt(value, written, name) for value in values}
 
 
-def _receipt(key: str, written: Written, name: Callable[[Record], str]) -> Receipt:
-    if key in written.made:
-        return Receipt.accepted(name(written.made[key]))
-    return Receipt.rejected(written.refused[key]) if key in written.refused else Receipt.unknown(_UNTOLD)
+def _receipt(value: Any, written: Written, name: Name) -> Receipt:
+    if value.key in written.made:
+        return Receipt.accepted(name(value, written.made[value.key]))
+    refused = written.refused.get(value.key)
+    return Receipt.unknown(_UNTOLD) if refused is None else Receipt.rejected(refused)
 
 
-def _call_name(answer: Record) -> str:
+def _call_name(entry: LogEntry, answer: Record) -> str:
     kind = str(answer.get("entity_type") or "contacts")
-    return f"{_CARDS.get(kind, kind)}:{answer.get('entity_id')}:{answer['id']}"
+    return f"{_CARDS.get(kind, kind)}:{answer.get('entity_id') or entry.person_id}:{answer['id']}"
 
 
-def _note_name(answer: Record) -> str:
-    return f"contacts:{answer['entity_id']}:{answer['id']}"
+def _note_name(entry: LogEntry, answer: Record) -> str:
+    return f"contacts:{entry.person_id}:{answer['id']}"
