@@ -57,6 +57,7 @@ class FakeAmoCRM(HttpStandIn):
         self.now = datetime(2026, 1, 5, 11, 57, tzinfo=UTC)
         self.tokens = {f"Bearer {TOKEN}"}
         self._script: deque[Answer] = deque()
+        self._to_writes: deque[Answer] = deque()
         self._lost = ""
         self._number = 1000
 
@@ -66,8 +67,12 @@ class FakeAmoCRM(HttpStandIn):
         """The next requests get this answer."""
         self._script.extend([answer] * times)
 
+    def play_to_writes(self, answer: Answer, times: int = 1) -> None:
+        """The next requests that write get this answer."""
+        self._to_writes.extend([answer] * times)
+
     def forget(self, path: str) -> None:
-        """The next request to this path is done, and nobody hears of it."""
+        """The next record written to this path is there, and nobody hears of it."""
         self._lost = path
 
     def records(self) -> dict[str, Any]:
@@ -117,11 +122,15 @@ class FakeAmoCRM(HttpStandIn):
             return self._script.popleft()
         if request.headers.get("Authorization") not in self.tokens:
             return self.unauthorized
+        if self._to_writes and request.method != "GET":
+            return self._to_writes.popleft()
         path = request.path.removeprefix("/api/v4/")
         method: Callable[[str, SentRequest], Answer] | None = getattr(self, f"_{request.method.lower()}", None)
         answer = method(path, request) if method else Answer(405)
-        lost, self._lost = self._lost, "" if path == self._lost else self._lost
-        return Answer(500) if lost and path == lost else answer
+        if path == self._lost and request.method != "GET":
+            self._lost = ""
+            return Answer(500)
+        return answer
 
     def refusal(self, request: SentRequest, text: str) -> Answer | None:
         """One record that is refused lets all of its request be refused, and is named."""
