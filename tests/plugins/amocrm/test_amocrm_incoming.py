@@ -174,15 +174,15 @@ def test_what_is_younger_than_half_a_minute_is_left_for_later(account: FakeAmoCR
         assert [len(page.items) for page in read(crm, "tasks", page.cursor)] == []
 
 
-@pytest.mark.parametrize("per_second", [1, 3, 30])
+@pytest.mark.parametrize("per_second", [1, 3, 15])
 def test_more_changes_than_a_page_holds_are_all_read_once(
     account: FakeAmoCRM, monkeypatch: pytest.MonkeyPatch, per_second: int
 ) -> None:
-    monkeypatch.setattr("cxsdk_amocrm.client.PAGE", 10)
-    for number in range(70):
+    monkeypatch.setattr("cxsdk_amocrm.client.PAGE", 5)
+    for number in range(30):
         id = account.put("tasks", is_completed=True)
-        account.held["tasks"][id]["updated_at"] = int(NOW.timestamp()) - 3600 + number // per_second
-    begin = str(int(NOW.timestamp()) - 7200)
+        account.held["tasks"][id]["updated_at"] = int(NOW.timestamp()) - 100 + number // per_second
+    begin = str(int(NOW.timestamp()) - 120)
     with opened(amocrm()) as crm:
         pages = [(page, [raw.payload()["task"]["id"] for raw in page.items]) for page in read(crm, "tasks", begin)]
         found = [id for _, ids in pages for id in ids]
