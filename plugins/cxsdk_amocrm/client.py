@@ -6,7 +6,7 @@ https://developers.kommo.com/reference/kommo-api-reference
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -44,17 +44,17 @@ class Api:
 
     def create(self, path: str, records: Mapping[str, Record]) -> Written:
         """Makes a record for each name."""
-        return self._write("post", path, {name: {**record, "request_id": name} for name, record in records.items()})
+        return self._write(self._http.post, path, records)
 
     def change(self, path: str, records: Mapping[str, Record]) -> Written:
         """Changes the record of each name: the one with its id."""
-        return self._write("patch", path, {name: {**record, "request_id": name} for name, record in records.items()})
+        return self._write(self._http.patch, path, records)
 
-    def _write(self, method: str, path: str, records: Mapping[str, Record]) -> Written:
+    def _write(self, ask: Callable[..., Any], path: str, records: Mapping[str, Record]) -> Written:
         written, left = Written(), dict(records)
         while left:
             try:
-                answer = getattr(self._http, method)(path, json=list(left.values()))
+                answer = ask(path, json=[{**record, "request_id": name} for name, record in left.items()])
             except Refused as problem:
                 named = _named(problem.records, left)
                 if not named:  # of which record, nobody can tell: one by one, they will

@@ -115,9 +115,9 @@ def call_record(entry: LogEntry) -> Record:
 
 
 def note_record(entry: LogEntry) -> Record:
-    """A note on a card: a call, an SMS, or a text."""
+    """A note on a card: a call, an SMS, or a text; calls and SMS need the number."""
     inbound = entry.direction is Direction.INBOUND
-    if entry.kind is Kind.CALL:
+    if entry.kind is Kind.CALL and entry.counterpart:
         return {"note_type": "call_in" if inbound else "call_out", "params": _call(entry), **_made(entry)}
     if entry.kind is Kind.MESSAGE and entry.counterpart.startswith("+"):
         params = {"text": marked(_text(entry, entry.subject), entry.key), "phone": entry.counterpart}
@@ -187,8 +187,9 @@ def _besides(entry: LogEntry, *, with_recording: bool) -> Iterator[str]:
 
 def _headline(entry: LogEntry) -> str:
     inbound = entry.direction is Direction.INBOUND
-    label = f"{entry.kind.value.capitalize()} {'from' if inbound else 'to'} {entry.counterpart}".strip()
-    return " ".join(filter(None, [label if entry.counterpart else entry.kind.value.capitalize() + ":", entry.subject]))
+    what = "Missed call" if inbound and entry.state is CallState.MISSED else entry.kind.value.capitalize()
+    whom = [f"{'from' if inbound else 'to'} {entry.counterpart}"] if entry.counterpart else []
+    return f"{' '.join([what, *whom])}: {entry.subject}".rstrip(": ")
 
 
 def _line(text: str, limit: int) -> str:

@@ -201,6 +201,7 @@ def test_a_call_without_a_number_goes_to_its_persons_card(crm: AmoCRM, account: 
     bob = account.contact()
     list(crm.log([call("e1", bob, counterpart="", state=CallState.MISSED)]))
     assert account.asked() == ["POST contacts/notes"]
+    assert account.notes_of()[0]["params"] == {"text": "Missed call\n[cx e1]"}  # a call note needs a number
 
 
 def test_what_becomes_known_later_changes_the_call(crm: AmoCRM, account: FakeAmoCRM) -> None:
@@ -225,7 +226,7 @@ def test_a_letter_is_a_note_with_all_of_it(crm: AmoCRM, account: FakeAmoCRM) -> 
     assert receipt.id == f"contacts:{ann}:{note['id']}"
     assert (note["note_type"], note["created_at"]) == ("common", 1767614400)
     assert note["params"]["text"] == (
-        "Email from ann@example.com A question\n\nWhere is it?\n\nAttachment: photo.jpg https://files.example.com/1"
+        "Email from ann@example.com: A question\n\nWhere is it?\n\nAttachment: photo.jpg https://files.example.com/1"
         "\n[cx e1]"
     )
 
