@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -96,9 +97,8 @@ class AmoCRM(CRM, Inbound):
     @field_validator("webhook_secret")
     @classmethod
     def _secret_fits_a_url(cls, secret: Secret | None) -> Secret | None:
-        given = secret.reveal() if secret else "x" * 16
-        if not (given.isascii() and given.replace("-", "").replace("_", "").isalnum() and 16 <= len(given) <= 200):
-            raise ValueError("must be 16 to 200 letters, digits, _ or -")
+        if secret is not None and not re.fullmatch(r"[!-~]{16,200}", secret.reveal()):
+            raise ValueError("must be 16 to 200 letters, digits and signs, without spaces")
         return secret
 
     @model_validator(mode="after")
