@@ -191,7 +191,7 @@ class Session:
         with calling():
             return wire.exchange(http, prepared, limits)
 
-    def _thread_session(self) -> requests.Session:
+    def _thread_session(self) -> wire.PacedSession:
         # a requests.Session is not safe to share between threads
         if not hasattr(self._local, "http"):
             self._local.http = wire.open_session()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -30,10 +30,12 @@ from cxsdk import (
     Secret,
     Stop,
     Task,
+    each_day,
 )
 from cxsdk_amocrm.client import BATCH, Api, Record
+from cxsdk_amocrm.deals import LeadSource
 from cxsdk_amocrm.failures import read_failure
-from cxsdk_amocrm.incoming import facts_of, lead_read, stage_of, task_read
+from cxsdk_amocrm.incoming import facts_of, task_read
 from cxsdk_amocrm.outgoing import owned
 from cxsdk_amocrm.searching import find_people, find_written
 from cxsdk_amocrm.webhook import address, check_address, sample_webhooks
@@ -115,7 +117,7 @@ class AmoCRM(CRM, Inbound):
         self._clock = context.clock
         self._log = context.log
         self._webhook_url = context.webhook_url
-        self._currency: str | None = None
+        self._leads = LeadSource(self._api)
 
     def check(self) -> str:
         found = self._api.account()
@@ -188,52 +190,33 @@ class AmoCRM(CRM, Inbound):
         return facts_of(raw, self._deals(), erase_deleted=self.erase_deleted)
 
     def sources(self) -> Mapping[str, Reader]:
-        return {"tasks": self._completed, **({"deals": self._changed} if self._deals() else {})}
+        deals = {"deals": self._changed_leads} if self._deals() else {}
+        due = {"due": self._due_leads} if self._deals().awaited else {}
+        return {"tasks": self._completed, **deals, **due}
 
     def _completed(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
         for records, behind in self._changes("tasks", {"filter[is_completed]": 1}, cursor):
-            yield _page([task_read(record) for record in records], behind)
+            yield Page(items=tuple(Raw.of(task_read(record)) for record in records), cursor=str(behind))
             if stop.is_set():
                 return
 
-    def _changed(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+    def _changed_leads(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
         for records, behind in self._changes("leads", {"with": "contacts"}, cursor):
-            yield _page(self._read([record for record in records if self._tells(record)]), behind)
+            yield Page(items=tuple(self._leads.told(records, self._deals())), cursor=str(behind))
             if stop.is_set():
                 return
 
-    def _read(self, leads: Sequence[Record]) -> list[Record]:
-        named = {str(lead["id"]): _contact(lead) for lead in leads}
-        contacts = self._api.by_ids("contacts", [id for id in named.values() if id])
-        currency = self._money() if leads else None
-        return [lead_read(lead, contacts.get(named[str(lead["id"])]), currency, self.dates) for lead in leads]
+    def _due_leads(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+        def read(day: date, after: str) -> Iterator[tuple[Sequence[Raw], str]]:
+            return self._leads.on(day, after, self._deals())
+
+        return each_day(read, cursor, stop, self._clock.now())
 
     def _changes(self, path: str, params: Record, cursor: str | None) -> Iterator[tuple[list[Record], int]]:
         now = self._clock.now()
         begin = int(cursor) if cursor else int((now - NEWS).timestamp())
         return self._api.changes(path, params, begin, int((now - SETTLED).timestamp()))
 
-    def _tells(self, lead: Record) -> bool:
-        deals = self._deals()
-        stage = stage_of(lead.get("pipeline_id"), lead.get("status_id"), deals)
-        return stage in self.stages or bool(lead_read(lead, None, None, self.dates)["lead"]["fields"])
-
-    def _money(self) -> str | None:
-        """The account's currency, in which all its leads are."""
-        if self._currency is None:
-            self._currency = self._api.account().get("currency") or ""
-        return self._currency or None
-
     def _deals(self) -> Deals:
         return Deals(stages=self.stages, dates=self.dates, region=self.region)
 
-
-def _contact(lead: Record) -> str:
-    """The main contact of a lead, else any."""
-    contacts = (lead.get("_embedded") or {}).get("contacts") or []
-    main = sorted(contacts, key=lambda contact: contact.get("is_main") is not True)
-    return str(main[0]["id"]) if main else ""
-
-
-def _page(records: Sequence[Record], behind: int) -> Page:
-    return Page(items=tuple(Raw.of(record) for record in records), cursor=str(behind))

@@ -63,6 +63,7 @@ class _Lead(_Part):
     currency: str | None = None
     fields: list[_Value] = []
     customer: _Who = _Who()
+    due: date | None = None  #: the day that has come, where it was read for that
 
 
 def task_read(record: Record) -> Record:
@@ -71,16 +72,20 @@ def task_read(record: Record) -> Record:
     return {"task": {**kept, "comment": (record.get("result") or {}).get("text") or ""}}
 
 
-def lead_read(record: Record, contact: Record | None, currency: str | None, dates: Iterable[str]) -> Record:
+def lead_read(record: Record, contact: Record | None, deals: Deals) -> Record:
     """What a source keeps of a lead, and of its contact."""
-    kept = {name: record.get(name) for name in _KEPT}
     fields = [
         {"name": name, "type": field.get("field_type"), "value": value}
-        for name in dates
+        for name in deals.dates
         for field, value in _values(record, name)
     ]
-    customer = _customer(contact) if contact else {}
-    return {"lead": {**kept, "currency": currency, "fields": fields, "customer": customer}}
+    kept = {name: record.get(name) for name in _KEPT}
+    return {**kept, "fields": fields, "customer": _customer(contact) if contact else {}}
+
+
+def days_of(record: Record, names: Iterable[str]) -> dict[str, datetime | date | None]:
+    """The dates in these fields of a lead."""
+    return {name: _day(field.get("field_type"), value) for name in names for field, value in _values(record, name)}
 
 
 _KEPT = ("id", "name", "updated_at", "closed_at", "pipeline_id", "status_id", "price")
@@ -173,7 +178,8 @@ def _deal(lead: _Lead, deals: Deals) -> Deal:
         name=lead.customer.name or "",
         stage=stage_of(lead.pipeline_id, lead.status_id, deals),
         closed=_at(lead.closed_at) if lead.closed_at else None,
-        dates={field.name: _day(field) for field in lead.fields},
+        dates={field.name: _day(field.type, field.value) for field in lead.fields},
+        due=lead.due,
         product=lead.name or "",
         amount=None if lead.price is None else str(lead.price),
         currency=lead.currency,
@@ -186,12 +192,11 @@ def stage_of(pipeline: int | None, status: int | None, deals: Deals) -> str:
     return exact if exact in deals.stages else str(status)
 
 
-def _day(field: _Value) -> datetime | date | None:
+def _day(type: Any, value: Any) -> datetime | date | None:
     """A date, or a moment; None for what is neither."""
-    value = field.value
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 4 * 10**9:
         return None
-    return _at(value) if field.type == "date_time" else (_at(value) + _HALF_DAY).date()
+    return _at(value) if type == "date_time" else (_at(value) + _HALF_DAY).date()
 
 
 def _at(seconds: int) -> datetime:

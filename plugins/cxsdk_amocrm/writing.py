@@ -41,23 +41,29 @@ def create_people(
 ) -> Iterator[Receipt]:
     """A contact for each, with the lead that strangers become; ``warn`` hears of a lead that is refused."""
     api.ensure_key()
-    contacts = {person.key: {**contact_record(person, api.key_code), **owners[person.key]} for person in people}
-    if strangers == "lead":
-        leads = {person.key: lead_record(person, contacts[person.key], pipeline) for person in people}
-        written = api.create("leads/complex", {key: {**lead, **owners[key]} for key, lead in leads.items()})
-    else:
-        written = api.create("contacts", contacts)
-    receipts = _receipts(people, written, lambda _, answer: str(answer.get("contact_id") or answer["id"]))
-    problem = None
-    if strangers == "incoming":
-        problem = _incoming(api, [person for person in people if receipts[person.key].is_done], receipts, pipeline, now)
+    receipts = _new_contacts(api, people, owners, pipeline, with_leads=strangers == "lead")
+    made = [person for person in people if receipts[person.key].is_done]
+    problem = _incoming(api, made, receipts, pipeline, now) if strangers == "incoming" else None
     if isinstance(problem, Rejected):
         warn("incoming_lead_refused", reason=str(problem))
-    elif problem is not None:  # who is there, is found by their key
-        receipts = {key: Receipt.unknown(str(problem)) if r.is_done else r for key, r in receipts.items()}
+        problem = None
+    if problem is not None:  # who is there, is found by their key
+        receipts |= {person.key: Receipt.unknown(str(problem)) for person in made}
     yield from (receipts[person.key] for person in people)
-    if problem is not None and not isinstance(problem, Rejected):
+    if problem is not None:
         raise problem
+
+
+def _new_contacts(
+    api: Api, people: Sequence[Person], owners: Mapping[str, Record], pipeline: int | None, *, with_leads: bool
+) -> Receipts:
+    contacts = {person.key: {**contact_record(person, api.key_code), **owners[person.key]} for person in people}
+    if not with_leads:
+        return _receipts(people, api.create("contacts", contacts), lambda _, answer: str(answer["id"]))
+    leads = {
+        person.key: {**lead_record(person, contacts[person.key], pipeline), **owners[person.key]} for person in people
+    }
+    return _receipts(people, api.create("leads/complex", leads), lambda _, answer: str(answer["contact_id"]))
 
 
 def _incoming(
@@ -160,9 +166,17 @@ def _on_cards(
     written = api.create(path, {value.key: {**record(value), "entity_id": int(value.person_id)} for value in there})
     receipts = _receipts(there, written, name)
     refused = {value.key: value.person_id for value in there if value.key in written.refused}
-    people = api.by_ids("contacts", refused.values()) if refused else {}
+    return gone | receipts | _told_apart(api, refused, written)
+
+
+def _told_apart(api: Api, refused: Mapping[str, str], written: Written) -> Receipts:
+    """Of what is refused, by the person of each: what is, because they are gone."""
+    try:
+        people = api.by_ids("contacts", refused.values())
+    except CxsdkError as problem:  # the others are there, and must not be sent again
+        return {key: Receipt.deferred(str(problem)) for key in refused}
     missing = {key for key, id in refused.items() if people.get(id, {"is_deleted": True}).get("is_deleted")}
-    return gone | receipts | {key: Receipt.person_gone(written.refused[key]) for key in missing}
+    return {key: Receipt.person_gone(written.refused[key]) for key in missing}
 
 
 def _change(api: Api, kind: str, entries: Sequence[LogEntry]) -> Receipts:

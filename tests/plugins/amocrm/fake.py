@@ -144,8 +144,9 @@ class FakeAmoCRM(HttpStandIn):
             return Answer(json={"id": 1234567, "name": "Sample", "subdomain": "example", "currency": "USD"})
         if path == "users":
             return self._listed("users", self.users, request)
-        if path == "contacts/custom_fields":
-            return self._listed("custom_fields", self.fields, request)
+        if path.endswith("/custom_fields"):
+            fields = self.fields if path.startswith("contacts") else [{"id": 889005, "code": "RENEWED"}]
+            return self._listed("custom_fields", fields, request)
         card, _, rest = path.partition("/")
         if rest == "notes":
             return self._listed("notes", list(self.notes[card].values()), request)
@@ -283,8 +284,16 @@ def _matches(record: Record, query: dict[str, list[str]]) -> bool:
         and (words is None or _has_words(record, words[0]))
         and (done is None or bool(record.get("is_completed")) is (done == ["1"]))
         and begin <= record["updated_at"] <= end
+        and all(_is_dated(record, name, int(values[0])) for name, values in query.items() if "custom_fields" in name)
         and not record["is_deleted"]
     )
+
+
+def _is_dated(record: Record, condition: str, bound: int) -> bool:
+    id, side = re.findall(r"\[(\w+)\]", condition)[1:]
+    fields = [field for field in record.get("custom_fields_values") or [] if str(field.get("field_id")) == id]
+    held = [each["value"] for field in fields for each in field["values"] if isinstance(each["value"], int)]
+    return any(value >= bound if side == "from" else value <= bound for value in held)
 
 
 _SIDES = (("from", "0"), ("to", str(2**40)))

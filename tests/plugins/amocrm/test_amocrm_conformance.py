@@ -72,7 +72,7 @@ class TestAmoCRM(CRMConformance):
             pipeline_id=7,
             status_id=142,
             closed_at=1767610800,
-            custom_fields_values=[end],
+            custom_fields_values=[end, renewed],
             _embedded={"contacts": [{"id": int(ann), "is_main": True}]},
         )
 

@@ -250,6 +250,27 @@ def test_dates_are_days_of_the_accounts_own_zone(account: FakeAmoCRM, ann: str) 
     assert (renewal.kind, renewal.at) == (EventKind.RENEWAL, at(1767600000))
 
 
+def test_a_day_that_has_come_is_told_though_nobody_changes_the_lead(account: FakeAmoCRM, ann: str) -> None:
+    midnight = int(datetime(2026, 1, 9, 21, tzinfo=UTC).timestamp())  # the tenth, in Moscow
+    field = {"field_id": 889005, "field_code": "RENEWED", "field_type": "date", "values": [{"value": midnight}]}
+    id = won(account, ann, status_id=5, closed_at=None, custom_fields_values=[field])
+    won(account, ann, custom_fields_values=[{**field, "values": [{"value": midnight + 86400}]}])
+    clock = ManualClock(NOW)
+    with opened(amocrm(dates={"RENEWED": "renewal"}), clock=clock) as crm:
+        cursor = read(crm, "due")[-1].cursor
+        for day, told in ((9, []), (10, [f"lead:{id}:RENEWED:2026-01-10"])):
+            clock.set(datetime(2026, 1, day, 13, tzinfo=UTC))
+            pages = read(crm, "due", cursor)
+            found = [fact for page in pages for raw in page.items for fact in crm.parse(raw)]
+            assert [fact.key for fact in found] == told
+            cursor = pages[-1].cursor
+        assert all(isinstance(fact, BusinessEvent) and fact.kind == "renewal" for fact in found)
+
+
+def test_the_end_of_a_subscription_needs_no_day() -> None:
+    assert set(amocrm(dates={"889002": "subscription"}).sources()) == {"tasks", "deals"}
+
+
 def test_leads_of_nobody_ask_nobody(crm: AmoCRM, account: FakeAmoCRM) -> None:
     won(account, "")
     won(account, "99999")

@@ -272,6 +272,15 @@ def test_a_contact_that_is_gone_is_told_apart(crm: AmoCRM, account: FakeAmoCRM) 
     assert outcomes(list(crm.save_tasks([task("t1", "999999")]))) == ["person_gone"]
 
 
+def test_a_refusal_that_cannot_be_looked_into_loses_no_receipt(crm: AmoCRM, account: FakeAmoCRM) -> None:
+    ann = account.contact()
+    account.play(invalid("e1", "entity_id"))
+    account.play(Answer(json={"_embedded": {"notes": [{"id": 88, "entity_id": int(ann), "request_id": "e2"}]}}))
+    account.play(LIMITED, times=3)
+    receipts = list(crm.log([entry("e1", "999999"), entry("e2", ann)]))
+    assert outcomes(receipts) == ["deferred", "accepted"]
+
+
 def test_what_is_there_is_not_sent_again_with_what_is_not(crm: AmoCRM, account: FakeAmoCRM) -> None:
     ann = account.contact(phones=["+12125550123"])
     made = {"id": 77, "entity_id": int(ann), "entity_type": "contact", "request_id": "e2"}
