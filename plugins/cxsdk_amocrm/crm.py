@@ -219,4 +219,3 @@ class AmoCRM(CRM, Inbound):
 
     def _deals(self) -> Deals:
         return Deals(stages=self.stages, dates=self.dates, region=self.region)
-

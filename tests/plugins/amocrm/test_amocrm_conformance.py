@@ -59,6 +59,7 @@ class TestAmoCRM(CRMConformance):
         super().fill(rig)
         account = rig.provider
         ann = account.contact(name="Ann", emails=["ann@example.com"], phones=["+1 212-555-0123"])
+        renewed = {"field_id": 889001, "field_type": "date", "values": [{"value": 1767571200}]}
         end = {
             "field_id": 889002,
             "field_code": "CONTRACT_END",
