@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from cxsdk_amocrm.webhook import Told, told_in
 #: A date is a midnight of the account's zone: so much later, it is the same day in UTC, too.
 _HALF_DAY = timedelta(hours=12)
 _YES = ("1", "true")
+#: Seconds since 1970, of this century.
+_SECONDS = re.compile(r"[1-3][0-9]{9}", re.ASCII)
 
 _Id = Annotated[int, Field(ge=0, lt=2**63)]
 _Seconds = Annotated[int, Field(ge=0, lt=4 * 10**9)]
@@ -147,7 +150,7 @@ def _id(told: Told) -> str:
 def _changed(told: Told, raw: Raw) -> datetime:
     """When it was changed, as far as that is told; it cannot have been after the webhook came."""
     given = told.fields.get("last_modified") or told.fields.get("updated_at") or ""
-    if not (given.isascii() and given.isdigit() and len(given) <= 10):
+    if not _SECONDS.fullmatch(given):
         return _received(raw)
     at = datetime.fromtimestamp(int(given), UTC)
     return min(at, raw.received_at) if raw.received_at else at

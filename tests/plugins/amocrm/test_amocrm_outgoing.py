@@ -351,6 +351,12 @@ def test_what_was_written_is_found_by_its_key(crm: AmoCRM, account: FakeAmoCRM) 
     assert found == [*(receipt.id for receipt in written), None]
 
 
+def test_the_latest_are_looked_through_first(crm: AmoCRM, account: FakeAmoCRM, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cxsdk_amocrm.client.PAGE", 2)
+    tasks = [account.put("tasks", text=f"Call\n[cx t{number}]") for number in range(12)]
+    assert list(crm.find_written(["t11", "t4", "t3"])) == [tasks[11], tasks[4], None]  # four pages, no more
+
+
 def test_who_merely_mentions_a_key_is_not_found_by_it(crm: AmoCRM, account: FakeAmoCRM) -> None:
     account.contact(name="p2 of the list")
     ann = account.contact()
