@@ -32,6 +32,11 @@ class Written:
     refused: dict[str, str] = field(default_factory=dict)
 
 
+def is_id(text: str | None) -> bool:
+    """Whether this can be the id of a record or user."""
+    return bool(text and text.isascii() and text.isdigit())
+
+
 class Api:
     """The API of one account."""
 
@@ -114,7 +119,7 @@ class Api:
 
     def by_ids(self, path: str, ids: Iterable[str]) -> dict[str, Record]:
         """Those of the records that are there, by their ids."""
-        rest, found = iter(dict.fromkeys(ids)), dict[str, Record]()
+        rest, found = iter(dict.fromkeys(filter(is_id, ids))), dict[str, Record]()
         while some := list(islice(rest, IDS)):
             found |= {str(each["id"]): each for each in self.all(path, {"filter[id][]": some})}
         return found

@@ -155,8 +155,8 @@ class AmoCRM(CRM, Inbound):
 
     def create_people(self, people: Sequence[Person]) -> Iterator[Receipt]:
         owners = {person.key: self._owner(person.agent_id) for person in people}
-        kind, now = (self.strangers, self.pipeline), self._clock.now()
-        return create_people(self._api, people, owners, *kind, now, self._log.warning)
+        now, warn = self._clock.now(), self._log.warning
+        return create_people(self._api, people, owners, self.strangers, self.pipeline, now, warn)
 
     def log(self, entries: Sequence[LogEntry]) -> Iterator[Receipt]:
         return log(self._api, entries)

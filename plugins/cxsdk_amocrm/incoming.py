@@ -17,7 +17,7 @@ from cxsdk_amocrm.webhook import Told, told_in
 _HALF_DAY = timedelta(hours=12)
 _YES = ("1", "true")
 #: Seconds since 1970, of this century.
-_SECONDS = re.compile(r"[1-3][0-9]{9}", re.ASCII)
+_SECONDS = re.compile(r"[1-3][0-9]{9}")
 
 _Id = Annotated[int, Field(ge=0, lt=2**63)]
 _Seconds = Annotated[int, Field(ge=0, lt=4 * 10**9)]

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cxsdk import CallState, Direction, Kind, LogEntry, Person, Task
-from cxsdk_amocrm.client import Record
+from cxsdk_amocrm.client import Record, is_id
 
 #: How much is written: of a text, of what came of a call, of a name. amoCRM's own limits are not documented.
 TEXT_LIMIT, RESULT_LIMIT, NAME_LIMIT = 20_000, 1_000, 255
@@ -40,7 +40,7 @@ def time_of(at: datetime) -> int:
 
 def owned(agent_id: str | None, field: str = "responsible_user_id") -> Record:
     """The user whom an agent's id names, in a field that holds one."""
-    return {field: int(agent_id)} if agent_id and agent_id.isascii() and agent_id.isdigit() else {}
+    return {field: int(agent_id)} if agent_id and is_id(agent_id) else {}
 
 
 def values_of(person: Person, kind: str) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from cxsdk import CxsdkError, LogEntry, OutcomeUnknown, Person, Receipt, Rejected, Task
-from cxsdk_amocrm.client import Api, Record, Written
+from cxsdk_amocrm.client import Api, Record, Written, is_id
 from cxsdk_amocrm.failures import NO_CARD
 from cxsdk_amocrm.outgoing import (
     call_record,
@@ -159,7 +159,7 @@ def _on_cards(
     name: Name,
 ) -> Receipts:
     """Makes records on their people's cards; whose card is gone, is told apart from what is refused."""
-    there = [value for value in values if value.person_id.isascii() and value.person_id.isdigit()]
+    there = [value for value in values if is_id(value.person_id)]
     gone = {value.key: Receipt.person_gone("It is no contact of amoCRM.") for value in values if value not in there}
     if not there:
         return gone

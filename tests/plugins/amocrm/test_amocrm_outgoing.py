@@ -269,7 +269,9 @@ def test_a_contact_that_is_gone_is_told_apart(crm: AmoCRM, account: FakeAmoCRM) 
     ann = account.contact()
     receipts = list(crm.log([entry("e1", "999999"), entry("e2", ann), entry("e3", "Lead:abc")]))
     assert outcomes(receipts) == ["person_gone", "accepted", "person_gone"]
-    assert outcomes(list(crm.save_tasks([task("t1", "999999")]))) == ["person_gone"]
+    tasks = [task("t1", "999999"), task("t2", "Lead:abc"), task("t3", ann)]
+    assert outcomes(list(crm.save_tasks(tasks))) == ["person_gone", "person_gone", "accepted"]
+    assert account.requests[-4].query["filter[id][]"] == [ann, "999999"]
 
 
 def test_a_refusal_that_cannot_be_looked_into_loses_no_receipt(crm: AmoCRM, account: FakeAmoCRM) -> None:
