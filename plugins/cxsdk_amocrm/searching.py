@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 
 from cxsdk import AuthenticationError, BadInput, Identity, Person, Rejected, Unsupported, phone
@@ -16,16 +17,36 @@ CARDS = ("contacts", "leads", "companies", "customers")
 DIGITS = 10
 
 
+#: Of many looks in a call, so many go at once, and then so many a second: amoCRM allows 7 in any second.
+AT_ONCE, A_SECOND = 3, 4
+
+
+class _Pace:
+    """Spreads the looks of one call: its permits are taken for all of them together."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._looks = 0
+
+    def wait(self) -> None:
+        """Waits until the next look may be made."""
+        self._looks += 1
+        ahead = (self._looks - AT_ONCE) / A_SECOND - (time.monotonic() - self._began)
+        if ahead > 0:
+            time.sleep(ahead)
+
+
 def find_people(api: Api, who: Sequence[Person], region: str | None) -> Iterator[str | None]:
     """For each person, the oldest contact with one of their identities."""
+    pace = _Pace()
     for person in who:
-        found = (_contact(api, identity, region) for identity in person.identities)
+        known = (identity for identity in person.identities if identity.kind in ("phone", "email"))
+        found = (_contact(api, identity, region, pace) for identity in known)
         yield next((id for id in found if id), None)
 
 
-def _contact(api: Api, identity: Identity, region: str | None) -> str | None:
-    if identity.kind not in ("phone", "email"):
-        return None
+def _contact(api: Api, identity: Identity, region: str | None, pace: _Pace) -> str | None:
+    pace.wait()
     words = identity.value[-DIGITS:] if identity.kind == "phone" else identity.value
     found = api.search("contacts", words.lstrip("+"))
     return next((str(record["id"]) for record in found if _has(record, identity, region)), None)
@@ -68,7 +89,9 @@ def _written(api: Api, keys: set[str]) -> Iterator[tuple[str, str]]:
         for note in _notes(api, card):
             if key := _key(note):
                 yield key, f"{card}:{note['entity_id']}:{note['id']}"
+    pace = _Pace()
     for key in sorted(keys):
+        pace.wait()
         for contact in api.search("contacts", key):
             if key in values_in(contact, api.key_code):
                 yield key, str(contact["id"])

@@ -151,6 +151,36 @@ def test_people_are_found_by_address_whatever_its_case(crm: AmoCRM, account: Fak
     assert list(crm.find_people([nobody, ANN])) == [None, ann]
 
 
+class Watch:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_many_looks_are_spread_over_seconds(crm: AmoCRM, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    began: list[float] = []
+
+    def search(*_: object) -> list[dict[str, Any]]:
+        began.append(watch.now)
+        return []
+
+    monkeypatch.setattr("cxsdk_amocrm.searching.time", watch)
+    monkeypatch.setattr("cxsdk_amocrm.client.Api.search", search)
+    strangers = [Person(key=f"p{number}", identities=(email(f"p{number}@example.com"),)) for number in range(50)]
+    assert list(crm.find_people(strangers)) == [None] * 50
+    assert max(sum(start <= other < start + 1 for other in began) for start in began) <= 7
+    assert began[:3] == [0.0] * 3
+    assert began[-1] < crm.deadline_s / 2
+
+
 # -- calls
 
 
