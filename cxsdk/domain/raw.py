@@ -114,12 +114,14 @@ def read_json(body: bytes) -> Any:
     NaN and its kin are refused. A NUL or half an emoji (a surrogate without its pair, as clients that cut text make
     them) would be refused by databases and CRMs: the one is left out, the other becomes U+FFFD.
     """
-    if b"\\u" not in body:
-        with suppress(ValueError):  # as it also says where somebody nests deeper than it reads
+    is_escaped = b"\\u" in body
+    if not is_escaped:
+        with suppress(ValueError):  # which it raises, too, where somebody nests deeper than it reads
             return from_json(body, allow_inf_nan=False)
     try:
         # decoded strictly: JSON's own reader would take UTF-16, and surrogates that are no UTF-8
-        return _storable(_DECODER.decode(body.decode()))
+        payload = _DECODER.decode(body.decode())
+        return _storable(payload) if is_escaped else payload
     except (ValueError, RecursionError):
         raise BadInput("The body is not valid JSON in UTF-8.", code="json_invalid") from None
 
