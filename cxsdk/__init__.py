@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cxsdk.capabilities import Stop as Stop
     from cxsdk.capabilities import SurveyProvider as SurveyProvider
     from cxsdk.domain.case import Task as Task
+    from cxsdk.domain.deals import Deal as Deal
+    from cxsdk.domain.deals import Deals as Deals
     from cxsdk.domain.facts import BusinessEvent as BusinessEvent
     from cxsdk.domain.facts import Delivery as Delivery
     from cxsdk.domain.facts import DeliveryState as DeliveryState
@@ -87,6 +89,7 @@ _HOMES = {
         "CRM", "Channel", "Context", "Http", "Inbound", "Plugin", "Reader", "Stop", "SurveyProvider",
     ),
     "cxsdk.domain.case": ("Task",),
+    "cxsdk.domain.deals": ("Deal", "Deals"),
     "cxsdk.domain.facts": (
         "BusinessEvent", "Delivery", "DeliveryState", "EventKind", "Fact", "IdentityClaim", "OptOut", "PersonErased",
         "PersonMerged", "TaskChange",

@@ -12,6 +12,7 @@ from cxsdk import (
     CRM,
     Agent,
     Context,
+    Deals,
     EventKind,
     Fact,
     Inbound,
@@ -31,7 +32,7 @@ from cxsdk import (
 )
 from cxsdk_espocrm.client import Api, Attributes, Where, any_of, where
 from cxsdk_espocrm.failures import read_failure
-from cxsdk_espocrm.incoming import PEOPLE, Deals, facts_of
+from cxsdk_espocrm.incoming import PEOPLE, facts_of
 from cxsdk_espocrm.outgoing import entry_record, person_record, task_record, time_of, who_has
 from cxsdk_espocrm.signing import Webhooks, signed_event
 
@@ -169,7 +170,7 @@ class EspoCRM(CRM, Inbound):
         return f"{signed_event(request, self.webhooks)}:{super().event_key(request)}"
 
     def parse(self, raw: Raw) -> Iterator[Fact]:
-        return facts_of(raw, Deals(self.stages, self.dates, self.region))
+        return facts_of(raw, self._deals())
 
     def sources(self) -> Mapping[str, Reader]:
         ours = where("isNotNull", self.key_field)
@@ -179,9 +180,12 @@ class EspoCRM(CRM, Inbound):
                 "Lead", where("equals", "status", "Converted"), ["createdContactId", "createdAccountId"]
             ),
         }
-        return {**readers, "deals": self._deals()} if self.stages or self.dates else readers
+        return {**readers, "deals": self._changed_deals()} if self._deals() else readers
 
-    def _deals(self) -> Reader:
+    def _deals(self) -> Deals:
+        return Deals(stages=self.stages, dates=self.dates, region=self.region)
+
+    def _changed_deals(self) -> Reader:
         telling = [*(where("equals", "stage", stage) for stage in self.stages)]
         telling += [where("isNotNull", field) for field in self.dates]
         fields = ["name", "stage", "closeDate", "amount", "amountCurrency", "contactId", "accountId", *self.dates]

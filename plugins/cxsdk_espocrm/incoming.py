@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
-from cxsdk import (
-    BadInput,
-    BusinessEvent,
-    EventKind,
-    Fact,
-    Identity,
-    PersonErased,
-    PersonMerged,
-    Raw,
-    TaskChange,
-    email,
-    phone,
-)
+from cxsdk import BadInput, Deal, Deals, Fact, Identity, PersonErased, PersonMerged, Raw, TaskChange
 from cxsdk_espocrm.records import Customer, Held, Read, Record
 
 PEOPLE = ("Contact", "Lead", "Account")
-
-
-@dataclass(frozen=True)
-class Deals:
-    """What makes a business event of an opportunity: its stages, and its fields with dates."""
-
-    stages: Mapping[str, EventKind]
-    dates: Mapping[str, EventKind]
-    region: str | None = None  #: where numbers without a country code are from
 
 
 def facts_of(raw: Raw, deals: Deals) -> Iterator[Fact]:
@@ -58,8 +34,8 @@ def _facts(event: str, key: str, record: Record, received_at: datetime | None, d
         yield PersonErased(key=key, at=at, person_id=name)
     elif entity == "Lead" and (into := _converted(record)):
         yield PersonMerged(key=f"{name}:{into}", at=at, person_id=name, into=into)
-    elif entity == "Opportunity" and (customer := _identities(record.customer, deals.region)):
-        yield from _business(name, at, record, customer, deals)
+    elif entity == "Opportunity":
+        yield from deals.events(_deal(name, at, record, deals))
 
 
 def _task_change(name: str, key: str, at: datetime, record: Record, *, deleted: bool) -> TaskChange:
@@ -81,45 +57,28 @@ def _converted(record: Record) -> str | None:
     return f"Account:{record.created_account_id}" if record.created_account_id else None
 
 
-def _business(
-    name: str, at: datetime, record: Record, customer: tuple[Identity, ...], deals: Deals
-) -> Iterator[BusinessEvent]:
-    called = record.customer.name if record.customer else None
-    common: dict[str, Any] = {
-        "customer": customer, "name": called or "", "order": name, "product": record.name or "",
-    }  # fmt: skip
-    if kind := deals.stages.get(record.stage or ""):
-        amount = None if record.amount is None else str(record.amount)
-        common |= {"amount": amount, "currency": record.amount_currency}
-        yield BusinessEvent(key=f"{name}:{record.stage}", at=_by(at, record.day("closeDate")), kind=kind, **common)
-    for field, kind in deals.dates.items():
-        if day := record.day(field):
-            yield from _dated(f"{name}:{field}:{day:%F}", at, day, kind, common)
+def _deal(name: str, at: datetime, record: Record, deals: Deals) -> Deal:
+    return Deal(
+        key=name,
+        changed_at=at,
+        customer=_customer(record.customer, deals),
+        name=(record.customer.name if record.customer else None) or "",
+        stage=record.stage,
+        closed=record.day("closeDate"),
+        dates={field: record.day(field) for field in deals.dates},
+        product=record.name or "",
+        amount=None if record.amount is None else str(record.amount),
+        currency=record.amount_currency,
+    )
 
 
-def _dated(key: str, at: datetime, day: datetime, kind: EventKind, common: dict[str, Any]) -> Iterator[BusinessEvent]:
-    """A subscription ends on that day; all else has happened on it, unless it is still to come."""
-    if kind is EventKind.SUBSCRIPTION:
-        yield BusinessEvent(key=key, at=at, kind=kind, expires_at=day, **common)
-    elif day.date() <= at.date():
-        yield BusinessEvent(key=key, at=_by(at, day), kind=kind, **common)
-
-
-def _by(at: datetime, day: datetime | None) -> datetime:
-    """When it happened: on an earlier day that the deal names, else when the deal was changed."""
-    return day if day is not None and day.date() < at.date() else at
-
-
-def _identities(who: Customer | None, region: str | None) -> tuple[Identity, ...]:
-    """The addresses and numbers of a person, without those that are mistyped, marked as invalid, or opted out."""
-    found: list[Identity] = []
-    for held in _usable(who.email_address_data if who else None):
-        with suppress(BadInput):
-            found.append(email(held.email_address or ""))
-    for held in _usable(who.phone_number_data if who else None):
-        with suppress(BadInput):
-            found.append(phone(held.phone_number or "", region=region))
-    return tuple(found)
+def _customer(who: Customer | None, deals: Deals) -> tuple[Identity, ...]:
+    """The addresses and numbers of a person, without those that are marked as invalid or opted out."""
+    if who is None:
+        return ()
+    emails = [held.email_address for held in _usable(who.email_address_data)]
+    phones = [held.phone_number for held in _usable(who.phone_number_data)]
+    return deals.customer(emails=emails, phones=phones)
 
 
 def _usable(held: Sequence[Held] | None) -> list[Held]:

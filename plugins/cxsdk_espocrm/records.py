@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -17,12 +17,11 @@ def _time(text: Any) -> Any:
 
 
 def _day(text: Any) -> Any:
-    # noon is the same day in almost every zone
-    return datetime.strptime(text[:10], "%Y-%m-%d").replace(hour=12, tzinfo=UTC) if isinstance(text, str) else text
+    return datetime.strptime(text[:10], "%Y-%m-%d").replace(tzinfo=UTC).date() if isinstance(text, str) else text
 
 
 _Time = Annotated[datetime | None, BeforeValidator(_time)]
-_Day = Annotated[datetime | None, BeforeValidator(_day)]
+_Day = Annotated[date | None, BeforeValidator(_day)]
 
 
 class _Part(BaseModel):
@@ -64,9 +63,9 @@ class Record(_Part):
     amount_currency: str | None = None
     customer: Customer | None = None  #: added where a deal is read
 
-    def day(self, field: str) -> datetime | None:
+    def day(self, field: str) -> date | None:
         """A date in a field, which may be one of the site's own."""
-        found: datetime | None = _DAY.validate_python((self.model_extra or {}).get(field))
+        found: date | None = _DAY.validate_python((self.model_extra or {}).get(field))
         return found
 
 

@@ -12,6 +12,7 @@ from cxsdk import (
     CRM,
     Agent,
     Context,
+    Deals,
     EventKind,
     Fact,
     Inbound,
@@ -32,7 +33,7 @@ from cxsdk import (
 )
 from cxsdk_hubspot.client import BATCH, Api, Properties, Record, millis, where
 from cxsdk_hubspot.failures import read_failure, refusal, usage_told
-from cxsdk_hubspot.incoming import Deals, facts_of
+from cxsdk_hubspot.incoming import facts_of, is_telling, properties_of
 from cxsdk_hubspot.outgoing import (
     ChannelType,
     entry_properties,
@@ -185,7 +186,7 @@ class HubSpot(CRM, Inbound):
         return facts_of(raw, self._deals(), erase_deleted=self.erase_deleted)
 
     def sources(self) -> Mapping[str, Reader]:
-        return {"tasks": self._tasks, **({"deals": self._won} if self.stages or self.dates else {})}
+        return {"tasks": self._tasks, **({"deals": self._won} if self._deals() else {})}
 
     def _tasks(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
         self._api.ensure_key("tasks")
@@ -197,8 +198,8 @@ class HubSpot(CRM, Inbound):
 
     def _won(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
         deals = self._deals()
-        for records, behind in self._changes("deals", deals.properties, cursor):
-            telling = [record for record in records if deals.tell(record["properties"])]
+        for records, behind in self._changes("deals", properties_of(deals), cursor):
+            telling = [record for record in records if is_telling(deals, record["properties"])]
             people = self._customers([str(record["id"]) for record in telling])
             read = [_read("deals", record) | {"customer": people.get(str(record["id"]), {})} for record in telling]
             yield _page(read, behind)
@@ -220,7 +221,7 @@ class HubSpot(CRM, Inbound):
         return {deal: held.get(contact, {}) for deal, contact in contacts.items()}
 
     def _deals(self) -> Deals:
-        return Deals(self.stages, self.dates, self.region)
+        return Deals(stages=self.stages, dates=self.dates, region=self.region)
 
 
 def _named(kind: str, receipt: Receipt) -> Receipt:

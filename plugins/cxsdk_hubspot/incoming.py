@@ -6,31 +6,19 @@ https://developers.hubspot.com/docs/api/webhooks
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from cxsdk import (
-    BadInput,
-    BusinessEvent,
-    EventKind,
-    Fact,
-    Identity,
-    PersonErased,
-    PersonMerged,
-    Raw,
-    TaskChange,
-    email,
-    phone,
-)
+from cxsdk import Deal, Deals, Fact, Identity, PersonErased, PersonMerged, Raw, TaskChange
 from cxsdk_hubspot.client import CHANGED, millis, moment
 
 #: The property that tells when a deal came to a stage.
 ENTERED = "hs_v2_date_entered_"
+#: So long is a date without a time: ``2026-01-05``.
+DAY_LENGTH = 10
 #: What generic subscriptions call the kinds of records that we read.
 _TYPES = {"0-1": "contact", "0-27": "task"}
 
@@ -41,24 +29,18 @@ _Text = str | None
 _Id = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-@dataclass(frozen=True)
-class Deals:
-    """What makes a business event of a deal: its stages, and its properties with dates."""
+def properties_of(deals: Deals) -> list[str]:
+    """What is read of a deal."""
+    return ["dealname", "dealstage", "closedate", "amount", "deal_currency_code", *_telling(deals)]
 
-    stages: Mapping[str, EventKind]
-    dates: Mapping[str, EventKind]
-    region: str | None = None  #: where numbers without a country code are from
 
-    @property
-    def properties(self) -> list[str]:
-        """What is read of a deal."""
-        told = ["dealname", "dealstage", "closedate", "amount", "deal_currency_code"]
-        return [*told, *(f"{ENTERED}{stage}" for stage in self.stages), *self.dates]
+def is_telling(deals: Deals, properties: Mapping[str, Any]) -> bool:
+    """Whether there is anything to tell of a deal."""
+    return properties.get("dealstage") in deals.stages or any(properties.get(name) for name in _telling(deals))
 
-    def tell(self, properties: Mapping[str, Any]) -> bool:
-        """Whether there is anything to tell of a deal."""
-        telling = [*(f"{ENTERED}{stage}" for stage in self.stages), *self.dates]
-        return properties.get("dealstage") in self.stages or any(properties.get(name) for name in telling)
+
+def _telling(deals: Deals) -> list[str]:
+    return [*(f"{ENTERED}{stage}" for stage in deals.stages), *deals.dates]
 
 
 class _Part(BaseModel):
@@ -95,6 +77,11 @@ class _Read(_Part):
         given = self.properties.get(name)
         return moment(given) if given else None
 
+    def day(self, name: str) -> datetime | date | None:
+        """A property with a date, or with a moment."""
+        given = self.properties.get(name) or ""
+        return date.fromisoformat(given) if len(given) == DAY_LENGTH else self.time(name)
+
     @property
     def modified(self) -> datetime:
         return moment(self.properties[CHANGED] or "")
@@ -111,8 +98,8 @@ def facts_of(raw: Raw, deals: Deals, *, erase_deleted: bool) -> Iterator[Fact]:
         record = _Read.model_validate(payload)
         if record.kind == "tasks":
             yield _task_change(record)
-        elif record.kind == "deals" and (customer := _identities(record.customer, deals.region)):
-            yield from _business(record, customer, deals)
+        elif record.kind == "deals":
+            yield from deals.events(_deal(record, deals))
 
 
 def _told(event: _Event, erase_deleted: bool) -> Iterator[Fact]:
@@ -151,46 +138,25 @@ def _task_change(record: _Read) -> TaskChange:
     )
 
 
-def _business(record: _Read, customer: tuple[Identity, ...], deals: Deals) -> Iterator[BusinessEvent]:
-    name, held = f"deal:{record.id}", record.properties
-    called = " ".join(filter(None, (record.customer.get("firstname"), record.customer.get("lastname"))))
-    common: dict[str, Any] = {
-        "customer": customer, "name": called, "order": name, "product": held.get("dealname") or "",
-        "amount": held.get("amount") or None, "currency": held.get("deal_currency_code") or None,
-    }  # fmt: skip
-    for stage, kind in deals.stages.items():
-        if at := _reached(record, stage):
-            yield BusinessEvent(key=f"{name}:{stage}", at=at, kind=kind, **common)
-    for field, kind in deals.dates.items():
-        if day := record.time(field):
-            yield from _dated(f"{name}:{field}:{day:%F}", record.modified, day, kind, common)
+def _deal(record: _Read, deals: Deals) -> Deal:
+    who, held = record.customer, record.properties
+    entered = {stage: record.time(f"{ENTERED}{stage}") for stage in deals.stages}
+    return Deal(
+        key=f"deal:{record.id}",
+        changed_at=record.modified,
+        customer=_customer(who, deals),
+        name=" ".join(filter(None, (who.get("firstname"), who.get("lastname")))),
+        stage=held.get("dealstage"),
+        closed=record.day("closedate"),
+        reached={stage: at for stage, at in entered.items() if at},
+        dates={field: record.day(field) for field in deals.dates},
+        product=held.get("dealname") or "",
+        amount=held.get("amount") or None,
+        currency=held.get("deal_currency_code") or None,
+    )
 
 
-def _reached(record: _Read, stage: str) -> datetime | None:
-    """When a deal came to a stage: as HubSpot tells, else on its close date, at the latest when it was changed."""
-    if entered := record.time(f"{ENTERED}{stage}"):
-        return entered
-    if record.properties.get("dealstage") != stage:
-        return None
-    closed = record.time("closedate")
-    return min(closed, record.modified) if closed else record.modified
-
-
-def _dated(key: str, at: datetime, day: datetime, kind: EventKind, common: dict[str, Any]) -> Iterator[BusinessEvent]:
-    """A subscription ends on that day; all else has happened on it, unless it is still to come."""
-    if kind is EventKind.SUBSCRIPTION:
-        yield BusinessEvent(key=key, at=at, kind=kind, expires_at=day, **common)
-    elif day <= at:
-        yield BusinessEvent(key=key, at=day, kind=kind, **common)
-
-
-def _identities(who: Mapping[str, _Text], region: str | None) -> tuple[Identity, ...]:
-    """The address and numbers of a contact, without those that are mistyped or opted out of."""
-    found: list[Identity] = []
-    if who.get("email") and who.get("hs_email_optout") != "true":
-        with suppress(BadInput):
-            found.append(email(who["email"] or ""))
-    for place in ("mobilephone", "phone"):
-        with suppress(BadInput):
-            found.append(phone(who.get(place) or "", region=region))
-    return tuple(dict.fromkeys(found))
+def _customer(who: Mapping[str, _Text], deals: Deals) -> tuple[Identity, ...]:
+    """The address and numbers of a contact, without an address that is opted out of."""
+    address = None if who.get("hs_email_optout") == "true" else who.get("email")
+    return deals.customer(emails=[address], phones=[who.get("mobilephone"), who.get("phone")])

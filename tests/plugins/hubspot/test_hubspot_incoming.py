@@ -129,7 +129,7 @@ def test_a_deal_is_told_once_however_often_it_changes(crm: HubSpot, account: Fak
     ("told", "at"),
     [
         ({"hs_v2_date_entered_closedwon": "2026-01-04T08:00:00.500Z"}, datetime(2026, 1, 4, 8, 0, 0, 500_000, UTC)),
-        ({"closedate": "2026-01-03"}, datetime(2026, 1, 3, tzinfo=UTC)),
+        ({"closedate": "2026-01-03"}, datetime(2026, 1, 3, 12, tzinfo=UTC)),
         ({"closedate": "2026-02-01T00:00:00Z"}, datetime(2026, 1, 5, 11, 57, 0, 2000, UTC)),
         ({}, datetime(2026, 1, 5, 11, 57, 0, 2000, UTC)),
     ],
@@ -157,7 +157,7 @@ def test_dates_are_renewals_and_ends_of_subscriptions(account: FakeHubSpot, ann:
         account.change("deals", id, renewal_date="2026-03-01", contract_end="")
         assert facts(crm, "deals") == []
     assert (renewed.kind, renewed.key, renewed.at.day) == ("renewal", f"deal:{id}:renewal_date:2026-01-02", 2)
-    assert (held.kind, held.expires_at) == ("subscription", datetime(2027, 1, 2, tzinfo=UTC))
+    assert (held.kind, held.expires_at) == ("subscription", datetime(2027, 1, 2, 12, tzinfo=UTC))
 
 
 def test_a_deal_in_another_stage_costs_no_look_at_its_people(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:
