@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -35,14 +35,14 @@ class Company:
     def __init__(self, installation: Installation, web: TestClient) -> None:
         self.cx: CX = installation.opened.cx
         self.web = web
-        self._installation = installation
+        self.installation = installation
         with installation.runtime.store.write() as tx:
             self._token = tokens.create(installation.runtime.store, tx, "shop")
 
     @property
     def now(self) -> datetime:
         """The company's present."""
-        return self._installation.runtime.clock.now()
+        return self.installation.runtime.clock.now()
 
     def account(self, name: str) -> Any:
         """One of its accounts."""
@@ -64,17 +64,11 @@ class Company:
 
     def settle(self) -> None:
         """Does all that is owed now, and reads every source."""
-        self._installation.settle()
+        self.installation.settle()
 
     def later(self, **by: float) -> None:
         """Time passes."""
-        self._installation.pass_to(self.now + timedelta(**by))
-
-
-class Placing(Protocol):
-    """An account as it is to be in the test."""
-
-    def __call__(self, account: Any) -> Plugin: ...
+        self.installation.pass_to(self.now + timedelta(**by))
 
 
 @pytest.fixture
@@ -84,11 +78,11 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "modules", sys.modules.copy())
     with ExitStack() as stack:
-        yield lambda name, **placed: stack.enter_context(_opened(name, placed))
+        yield lambda name, at=NOON, **placed: stack.enter_context(_opened(name, at, placed))
 
 
 @contextmanager
-def _opened(name: str, placed: dict[str, dict[str, Any]]) -> Iterator[Company]:
+def _opened(name: str, at: datetime, placed: dict[str, dict[str, Any]]) -> Iterator[Company]:
     cx = load_app(str(ROOT / "examples" / name / "app.py"))
 
     def place(account: Plugin) -> Plugin:
@@ -98,7 +92,7 @@ def _opened(name: str, placed: dict[str, dict[str, Any]]) -> Iterator[Company]:
     moved = {"crm": place(cx.crm), "channels": [place(one) for one in cx.channels], "survey_providers": providers}
     assert not placed, "There is no such account."
     with (
-        installed(cx.model_copy(update=moved), clock=ManualClock(NOON)) as installation,
+        installed(cx.model_copy(update=moved), clock=ManualClock(at)) as installation,
         TestClient(public_app(installation.opened), base_url=cx.public_url, follow_redirects=False) as web,
     ):
         yield Company(installation, web)
