@@ -121,7 +121,8 @@ def _lines(cx: CX, app: str, accounts: dict[str, str]) -> Iterator[str]:
     yield f"  export {DEV}={cx.public_url} CXSDK_APP={app}"
     for account in cx.accounts():
         if events := _samples(cx, account):
-            yield f"  cxsdk webhook send {account.name} {events[0]:<12} # or: {', '.join(events[1:]) or 'nothing else'}"
+            others = f"  # or: {', '.join(events[1:])}" if events[1:] else ""
+            yield f"  cxsdk webhook send {account.name} {events[0]}{others}"
     yield "  cxsdk explain +12125550123"
     yield (
         "Reloads when the code changes; Ctrl-C ends it."
