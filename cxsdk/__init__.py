@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cxsdk.capabilities import Reader as Reader
     from cxsdk.capabilities import Stop as Stop
     from cxsdk.capabilities import SurveyProvider as SurveyProvider
+    from cxsdk.capabilities import each_day as each_day
     from cxsdk.domain.case import Task as Task
     from cxsdk.domain.deals import Deal as Deal
     from cxsdk.domain.deals import Deals as Deals
@@ -86,7 +87,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "cxsdk.app": ("CX", "Budgets", "FollowUp", "Loyalty", "PostPurchase", "SurveyRule"),
     "cxsdk.capabilities": (
-        "CRM", "Channel", "Context", "Http", "Inbound", "Plugin", "Reader", "Stop", "SurveyProvider",
+        "CRM", "Channel", "Context", "Http", "Inbound", "Plugin", "Reader", "Stop", "SurveyProvider", "each_day",
     ),
     "cxsdk.domain.case": ("Task",),
     "cxsdk.domain.deals": ("Deal", "Deals"),

@@ -3,6 +3,7 @@
 from cxsdk.capabilities.channel import Channel
 from cxsdk.capabilities.context import Context, Http, KeyValue
 from cxsdk.capabilities.crm import CRM
+from cxsdk.capabilities.days import each_day
 from cxsdk.capabilities.inbound import Inbound, Reader, Stop
 from cxsdk.capabilities.plugin import Plugin
 from cxsdk.capabilities.ports import Doorbell
@@ -20,4 +21,5 @@ __all__ = [
     "Reader",
     "Stop",
     "SurveyProvider",
+    "each_day",
 ]

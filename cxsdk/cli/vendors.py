@@ -89,7 +89,7 @@ class Showing:
         self._say = say
 
     def __call__(
-        self, http: requests.Session, prepared: requests.PreparedRequest, limits: wire.Exchange
+        self, http: wire.PacedSession, prepared: requests.PreparedRequest, limits: wire.Exchange
     ) -> requests.Response:
         """The answer."""
         try:
@@ -101,7 +101,7 @@ class Showing:
         return answer
 
     def _answer(
-        self, http: requests.Session, prepared: requests.PreparedRequest, limits: wire.Exchange
+        self, http: wire.PacedSession, prepared: requests.PreparedRequest, limits: wire.Exchange
     ) -> requests.Response:
         return wire.exchange(http, prepared, limits)
 
@@ -118,7 +118,7 @@ class Playing(Showing):
         self._lock = threading.Lock()
 
     def _answer(
-        self, http: requests.Session, prepared: requests.PreparedRequest, limits: wire.Exchange
+        self, http: wire.PacedSession, prepared: requests.PreparedRequest, limits: wire.Exchange
     ) -> requests.Response:
         with self._lock:
             return self._stand_in.answer_to(prepared)
@@ -131,7 +131,7 @@ class Refusing:
         self._account = account
 
     def __call__(
-        self, http: requests.Session, prepared: requests.PreparedRequest, limits: wire.Exchange
+        self, http: wire.PacedSession, prepared: requests.PreparedRequest, limits: wire.Exchange
     ) -> requests.Response:
         """Raises Rejected."""
         raise Rejected(

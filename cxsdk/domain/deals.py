@@ -30,6 +30,7 @@ class Deal(Value):
     closed: AwareDatetime | date | None = None  #: its close date, which may still lie ahead
     reached: Mapping[str, Moment] = {}  #: when it came to stages, where the CRM knows that, also to earlier ones
     dates: Mapping[str, AwareDatetime | date | None] = {}  #: the values of its fields with dates
+    due: date | None = None  #: the day that has come, where the deal was read for that and did not change
     product: str = ""
     amount: str | None = None  #: a decimal number, in ``currency``
     currency: str | None = None  #: ISO 4217
@@ -45,6 +46,11 @@ class Deals(Value):
     def __bool__(self) -> bool:
         """Whether there is anything to read deals for."""
         return bool(self.stages or self.dates)
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The fields whose days are waited for: a deal is to be read on them, too, though nobody changes it then."""
+        return tuple(field for field, kind in self.dates.items() if kind is not EventKind.SUBSCRIPTION)
 
     def customer(self, *, emails: Iterable[str | None] = (), phones: Iterable[str | None] = ()) -> tuple[Identity, ...]:
         """Who has these addresses and numbers, as people typed them: once each, and none that cannot be one.
@@ -65,9 +71,14 @@ class Deals(Value):
 
         A stage is told once for each deal. It was reached when the CRM says so; else the deal must be in it, and was
         since its close date, at the latest since it was changed. A date is told once for each value of its field, and
-        not before its day has come, but for the end of a subscription, which is told at once.
+        not before its day has come, but for the end of a subscription, which is told at once. Of a deal that is
+        ``due``, only what is dated on that day is told: all else was told when it changed.
         """
-        if deal.customer:
+        if not deal.customer:
+            return
+        if deal.due is not None:
+            yield from self._due(deal, deal.due)
+        else:
             yield from self._stages(deal)
             yield from self._dates(deal)
 
@@ -80,11 +91,16 @@ class Deals(Value):
         for field, kind in self.dates.items():
             if (day := deal.dates.get(field)) is None:
                 continue
-            key = f"{field}:{_day(day)}"
             if kind is EventKind.SUBSCRIPTION:
-                yield _event(deal, key, deal.changed_at, kind, expires_at=_moment(day))
+                yield _event(deal, _dated(field, day), deal.changed_at, kind, expires_at=_moment(day))
             elif _day(day) <= deal.changed_at.date():
-                yield _event(deal, key, _by(deal.changed_at, day), kind)
+                yield _event(deal, _dated(field, day), _by(deal.changed_at, day), kind)
+
+    def _due(self, deal: Deal, today: date) -> Iterator[BusinessEvent]:
+        for field in self.awaited:
+            day = deal.dates.get(field)
+            if day is not None and _day(day) == today:
+                yield _event(deal, _dated(field, day), min(_moment(day), _moment(today)), self.dates[field])
 
 
 def _event(deal: Deal, key: str, at: datetime, kind: EventKind, **more: Any) -> BusinessEvent:
@@ -100,6 +116,10 @@ def _event(deal: Deal, key: str, at: datetime, kind: EventKind, **more: Any) -> 
         currency=deal.currency,
         **more,
     )
+
+
+def _dated(field: str, day: datetime | date) -> str:
+    return f"{field}:{_day(day)}"
 
 
 def _reached(deal: Deal, stage: str) -> datetime | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from requests.utils import guess_filename
 
 from cxsdk.domain.secret import Secret
 from cxsdk.observe import register
@@ -29,6 +30,7 @@ class Call:
 
     ``reads`` says of a POST that it only reads, as many searches do: then it may be repeated like a GET.
     ``deadline_s`` replaces the session's own, and with it the patience for a slow answer: for long polling.
+    Files are read when the call is made, so that a repetition sends them whole again.
     """
 
     method: str
@@ -40,6 +42,10 @@ class Call:
     headers: Mapping[str, str | Secret] | None = None
     reads: bool | None = None
     deadline_s: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", _read(self.data))
+        object.__setattr__(self, "files", _read_each(self.files))
 
     @property
     def is_read(self) -> bool:
@@ -103,6 +109,25 @@ def authorization(bearer: Secret | None, basic: tuple[str, Secret] | None) -> di
         register(pair)
         return {"Authorization": Secret(f"Basic {pair}")}
     return {}
+
+
+def _read(body: Any) -> Any:
+    """A body that can be sent again: what can be read but once is read here."""
+    if isinstance(body, Iterator):  # files among them
+        return b"".join(part if isinstance(part, bytes) else part.encode() for part in body)
+    return body.read() if hasattr(body, "read") else body
+
+
+def _read_each(files: Any) -> Any:
+    """The files of a form, each with its name and what is in it."""
+    pairs = files.items() if isinstance(files, Mapping) else files or ()
+    return [(field, _read_file(field, file)) for field, file in pairs] or None
+
+
+def _read_file(field: str, file: Any) -> tuple[Any, ...]:
+    own = guess_filename(file) or field  # type: ignore[no-untyped-call]
+    name, content, *rest = file if isinstance(file, tuple | list) else (own, file)
+    return name, _read(content), *rest
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int | None]:

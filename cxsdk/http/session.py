@@ -40,7 +40,7 @@ Classify = Callable[[requests.Response], Exception | None]
 Told = Callable[[requests.Response | None, Exception | None], None]
 Watch = Callable[[requests.PreparedRequest], None]
 #: Takes a request where it goes, and brings the answer; see ``wire.exchange``.
-Carry = Callable[[requests.Session, requests.PreparedRequest, wire.Exchange], requests.Response]
+Carry = Callable[[wire.PacedSession, requests.PreparedRequest, wire.Exchange], requests.Response]
 
 _log = logger("cxsdk.http")
 
@@ -195,7 +195,7 @@ class Session:
         with calling():
             return self._carry(http, prepared, limits)
 
-    def _thread_session(self) -> requests.Session:
+    def _thread_session(self) -> wire.PacedSession:
         # a requests.Session is not safe to share between threads
         if not hasattr(self._local, "http"):
             self._local.http = wire.open_session()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
 from contextvars import ContextVar
@@ -17,6 +17,7 @@ from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from threading import Thread
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -65,11 +66,11 @@ class AnswerTooLong(requests.RequestException):
 _current: ContextVar[Exchange] = ContextVar("exchange")
 
 
-def exchange(http: requests.Session, prepared: requests.PreparedRequest, limits: Exchange) -> requests.Response:
+def exchange(http: PacedSession, prepared: requests.PreparedRequest, limits: Exchange) -> requests.Response:
     """Sends a request and reads the whole answer. Raises what requests raises, within the deadline."""
     token = _current.set(limits)
     try:
-        environment = http.merge_environment_settings(prepared.url, {}, True, None, None)
+        environment = http.environment_of(prepared.url or "")
         timeout = (min(CONNECT_S, limits.left()), limits.pace())
         answer = http.send(prepared, timeout=timeout, allow_redirects=False, **environment)
         with closing(answer):
@@ -79,9 +80,9 @@ def exchange(http: requests.Session, prepared: requests.PreparedRequest, limits:
         _current.reset(token)
 
 
-def open_session() -> requests.Session:
+def open_session() -> PacedSession:
     """A requests session for one thread: without cookies, and without redirects of its own."""
-    http = _Session()
+    http = PacedSession()
     http.headers.update({"User-Agent": "cxsdk", "Accept": "application/json, */*;q=0.5"})
     http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
@@ -102,8 +103,22 @@ def _body(answer: requests.Response) -> bytes:
     return bytes(found)
 
 
-class _Session(requests.Session):
+class PacedSession(requests.Session):
+    """A session of requests for ``exchange``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._environments: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    def environment_of(self, url: str) -> Mapping[str, Any]:
+        """The proxies and certificates that the process's environment names for this host, read once."""
+        host = urlsplit(url)[:2]
+        if host not in self._environments:
+            self._environments[host] = self.merge_environment_settings(url, {}, True, None, None)
+        return self._environments[host]
+
     def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nowhere: our own session follows redirects."""
         # Session.send looks one redirect ahead even when told to follow none, and reads that body without a limit.
         return None
 

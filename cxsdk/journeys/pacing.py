@@ -2,13 +2,12 @@
 
 A lane that was worked on a moment ago is not worked on again at once: whoever comes for it waits until so much time has
 passed, and takes all that came meanwhile. A lane that was quiet is worked on without a wait, and so is one whose last
-batch was full.
+batch was full: that also ends the wait of whoever waits already.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 from cxsdk.domain.clock import stopwatch
@@ -18,16 +17,20 @@ class Pacing:
     """The lanes of one process, and when each was last worked on. Safe to use from many threads."""
 
     def __init__(
-        self, *, lingers: bool, stopwatch: Callable[[], float] = stopwatch, sleep: Callable[[float], None] = time.sleep
+        self,
+        *,
+        lingers: bool,
+        stopwatch: Callable[[], float] = stopwatch,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self._lingers = lingers
-        self._stopwatch, self._sleep = stopwatch, sleep
+        self._stopwatch, self._wait = stopwatch, wait
         self._lock = threading.Lock()
         self._last: dict[str, float] = {}
-        self._awaited: set[str] = set()
+        self._awaited: dict[str, threading.Event] = {}
 
     def come(self, lane: str, wait_s: float) -> bool:
-        """Waits until ``wait_s`` seconds after the lane was last come for.
+        """Waits until ``wait_s`` seconds after the lane was last come for, or until it is known to go on.
 
         False, at once, where another thread waits for it: that one takes what this one came for.
         """
@@ -41,14 +44,16 @@ class Pacing:
             if left <= 0:
                 self._last[lane] = now
                 return True
-            self._awaited.add(lane)
-        self._sleep(left)
+            goes_on = self._awaited[lane] = threading.Event()
+        self._wait(goes_on, left)
         with self._lock:
-            self._awaited.discard(lane)
+            del self._awaited[lane]
             self._last[lane] = self._stopwatch()
         return True
 
     def goes_on(self, lane: str) -> None:
-        """There is more in this lane than one batch takes: whoever comes next need not wait."""
+        """There is more in this lane than one batch takes: whoever waits, or comes next, need not."""
         with self._lock:
             self._last.pop(lane, None)
+            if waiting := self._awaited.get(lane):
+                waiting.set()

@@ -82,7 +82,7 @@ class Runtime:
     def __post_init__(self) -> None:
         object.__setattr__(self, "agents", AgentBook(self.crm, self.clock))
         lingers = isinstance(self.clock, SystemClock)
-        object.__setattr__(self, "pacing", Pacing(lingers=lingers, stopwatch=self.stopwatch, sleep=self.sleep))
+        object.__setattr__(self, "pacing", Pacing(lingers=lingers, stopwatch=self.stopwatch))
 
     @cached_property
     def accounts(self) -> Mapping[str, Plugin]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from cxsdk import Context, OutcomeUnknown, Secret, Transient
@@ -104,9 +105,28 @@ class Api:
             if len(found) < PAGE:
                 return
 
+    def dated(
+        self, entity: str, fields: Sequence[str], day: date, select: Sequence[str], after: str
+    ) -> Iterator[tuple[list[Attributes], str]]:
+        """Pages of records that have a day in one of their fields, in the order of their ids; each with its last id."""
+        condition = any_of([_on(field, day) for field in fields])
+        while found := self.find(entity, all_of(condition, where("greaterThan", "id", after)), select, order="id"):
+            if found[-1]["id"] <= after:  # a site that repeats itself
+                return
+            after = found[-1]["id"]
+            yield found, after
+            if len(found) < PAGE:
+                return
+
     def _signed(self, method: str, path: str) -> dict[str, str]:
         # no Secret: each request has another signature, and all of them would be kept to be hidden
         return {"X-Hmac-Authorization": sign_request(*self._keys, method, path)} if self._keys else {}
+
+
+def _on(field: str, day: date) -> Where:
+    # two bounds, for the field may hold a time, too
+    begin, end = str(day), str(day + timedelta(days=1))
+    return all_of(where("greaterThanOrEquals", field, begin), where("lessThan", field, end))
 
 
 def _record(answer: Any) -> Attributes:

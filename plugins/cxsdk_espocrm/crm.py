@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -29,6 +29,7 @@ from cxsdk import (
     SignatureError,
     Stop,
     Task,
+    each_day,
 )
 from cxsdk_espocrm.client import Api, Attributes, Where, any_of, where
 from cxsdk_espocrm.failures import read_failure
@@ -180,7 +181,9 @@ class EspoCRM(CRM, Inbound):
                 "Lead", where("equals", "status", "Converted"), ["createdContactId", "createdAccountId"]
             ),
         }
-        return {**readers, "deals": self._changed_deals()} if self._deals() else readers
+        changed = {"deals": self._changed_deals()} if self._deals() else {}
+        due = {"due": self._due_deals} if self._deals().awaited else {}
+        return {**readers, **changed, **due}
 
     def _deals(self) -> Deals:
         return Deals(stages=self.stages, dates=self.dates, region=self.region)
@@ -188,8 +191,15 @@ class EspoCRM(CRM, Inbound):
     def _changed_deals(self) -> Reader:
         telling = [*(where("equals", "stage", stage) for stage in self.stages)]
         telling += [where("isNotNull", field) for field in self.dates]
-        fields = ["name", "stage", "closeDate", "amount", "amountCurrency", "contactId", "accountId", *self.dates]
-        return self._reader("Opportunity", any_of(telling), fields)
+        return self._reader("Opportunity", any_of(telling), [*_DEAL, *self.dates])
+
+    def _due_deals(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+        return each_day(self._due_on, cursor, stop, self._clock.now())
+
+    def _due_on(self, day: date, after: str) -> Iterator[tuple[Sequence[Raw], str]]:
+        fields = ["modifiedAt", *_DEAL, *self.dates]
+        for records, behind in self._api.dated("Opportunity", self._deals().awaited, day, fields, after):
+            yield [Raw.of(self._told("Opportunity", {**record, "due": str(day)})) for record in records], behind
 
     def _reader(self, entity: str, condition: Where, fields: Sequence[str]) -> Reader:
         def read(cursor: str | None, stop: Stop) -> Iterator[Page]:
@@ -218,4 +228,5 @@ class EspoCRM(CRM, Inbound):
         return {name: found.get(name) for name in ("name", "emailAddressData", "phoneNumberData")}
 
 
+_DEAL = ("name", "stage", "closeDate", "amount", "amountCurrency", "contactId", "accountId")
 _CUSTOMERS = (("Contact", "contactId"), ("Account", "accountId"))

@@ -66,6 +66,7 @@ def _deal(name: str, at: datetime, record: Record, deals: Deals) -> Deal:
         stage=record.stage,
         closed=record.day("closeDate"),
         dates={field: record.day(field) for field in deals.dates},
+        due=record.due,
         product=record.name or "",
         amount=None if record.amount is None else str(record.amount),
         currency=record.amount_currency,

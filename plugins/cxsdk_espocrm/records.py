@@ -62,6 +62,7 @@ class Record(_Part):
     amount: Annotated[Decimal | None, Field(strict=False)] = None
     amount_currency: str | None = None
     customer: Customer | None = None  #: added where a deal is read
+    due: _Day = None  #: added where a deal is read because that day has come
 
     def day(self, field: str) -> date | None:
         """A date in a field, which may be one of the site's own."""

@@ -34,6 +34,11 @@ def where(name: str, operator: str, value: Any = None) -> Filter:
     return {"propertyName": name, "operator": operator, **given}
 
 
+def between(name: str, begin: int, until: int) -> list[Filter]:
+    """The conditions of a moment from one on, and before another."""
+    return [where(name, "GTE", str(begin)), where(name, "LT", str(until))]
+
+
 def millis(at: datetime) -> int:
     """A moment as searches and cursors have it: in milliseconds since 1970."""
     return round(at.timestamp() * 1000)
@@ -43,6 +48,11 @@ def moment(text: str) -> datetime:
     """A moment as properties have it. Raises ValueError for what is none."""
     found = datetime.fromisoformat(text)
     return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+
+
+def told(kind: str, record: Record) -> Record:
+    """A record as a source tells it."""
+    return {"kind": kind, "id": str(record["id"]), "properties": record["properties"]}
 
 
 class Api:
@@ -186,20 +196,16 @@ class Api:
         """
         read = [CHANGED, *properties]
         while begin < until:
-            found = next(self.search(kind, [[*conditions, *_between(begin, until)]], read, by=CHANGED))
+            found = next(self.search(kind, [[*conditions, *between(CHANGED, begin, until)]], read, by=CHANGED))
             if len(found) < PAGE:
                 yield found, until
                 return
             begin = _changed(found[-1])
             whole = [each for each in found if _changed(each) < begin]
             if not whole:  # a whole page of one millisecond
-                pages = self.search(kind, [[*conditions, *_between(begin, begin + 1)]], read)
+                pages = self.search(kind, [[*conditions, *between(CHANGED, begin, begin + 1)]], read)
                 whole, begin = [each for page in pages for each in page], begin + 1
             yield whole, begin
-
-
-def _between(begin: int, until: int) -> list[Filter]:
-    return [where(CHANGED, "GTE", str(begin)), where(CHANGED, "LT", str(until))]
 
 
 def _changed(record: Record) -> int:

@@ -30,10 +30,12 @@ from cxsdk import (
     Stop,
     Task,
     Usage,
+    each_day,
 )
-from cxsdk_hubspot.client import BATCH, Api, Properties, Record, millis, where
+from cxsdk_hubspot.client import BATCH, Api, Properties, Record, millis, told, where
+from cxsdk_hubspot.deals import DealSource
 from cxsdk_hubspot.failures import read_failure, refusal, usage_told
-from cxsdk_hubspot.incoming import facts_of, is_telling, properties_of
+from cxsdk_hubspot.incoming import facts_of
 from cxsdk_hubspot.outgoing import (
     ChannelType,
     entry_properties,
@@ -56,7 +58,6 @@ NEWS = timedelta(minutes=5)
 KINDS = ("contacts", "calls", "emails", "communications", "notes", "tasks")
 
 _PHONES = ("phone", "mobilephone")
-_CUSTOMER = ("firstname", "lastname", "email", "hs_email_optout", *_PHONES)
 
 
 class HubSpot(CRM, Inbound):
@@ -186,25 +187,30 @@ class HubSpot(CRM, Inbound):
         return facts_of(raw, self._deals(), erase_deleted=self.erase_deleted)
 
     def sources(self) -> Mapping[str, Reader]:
-        return {"tasks": self._tasks, **({"deals": self._won} if self._deals() else {})}
+        deals = {"deals": self._changed_deals} if self._deals() else {}
+        due = {"due": self._due_deals} if self._deals().awaited else {}
+        return {"tasks": self._tasks, **deals, **due}
 
     def _tasks(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
         self._api.ensure_key("tasks")
-        told = ["hs_task_status", "hs_task_completion_date", "hubspot_owner_id"]
-        for records, behind in self._changes("tasks", told, cursor, where(self.key_property, "HAS_PROPERTY")):
-            yield _page([_read("tasks", record) for record in records], behind)
+        read = ["hs_task_status", "hs_task_completion_date", "hubspot_owner_id"]
+        for records, behind in self._changes("tasks", read, cursor, where(self.key_property, "HAS_PROPERTY")):
+            yield _page([told("tasks", record) for record in records], behind)
             if stop.is_set():
                 return
 
-    def _won(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
-        deals = self._deals()
-        for records, behind in self._changes("deals", properties_of(deals), cursor):
-            telling = [record for record in records if is_telling(deals, record["properties"])]
-            people = self._customers([str(record["id"]) for record in telling])
-            read = [_read("deals", record) | {"customer": people.get(str(record["id"]), {})} for record in telling]
-            yield _page(read, behind)
+    def _changed_deals(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+        source = self._deal_source()
+        for records, behind in self._changes("deals", source.properties, cursor):
+            yield _page(source.told(records), behind)
             if stop.is_set():
                 return
+
+    def _due_deals(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+        return each_day(self._deal_source().on, cursor, stop, self._clock.now())
+
+    def _deal_source(self) -> DealSource:
+        return DealSource(self._api, self._deals())
 
     def _changes(
         self, kind: str, properties: Sequence[str], cursor: str | None, *conditions: Record
@@ -213,23 +219,12 @@ class HubSpot(CRM, Inbound):
         begin = int(cursor) if cursor else millis(now - NEWS)
         return self._api.changes(kind, conditions, properties, begin, millis(now - SETTLED))
 
-    def _customers(self, deals: Sequence[str]) -> dict[str, Properties]:
-        """The numbers and addresses of whom deals are with; without them, nobody can be asked about one."""
-        contacts = self._api.contacts_of("deals", deals)
-        read = self._api.read("contacts", contacts.values(), _CUSTOMER)
-        held = {str(each["id"]): each["properties"] for each in read}
-        return {deal: held.get(contact, {}) for deal, contact in contacts.items()}
-
     def _deals(self) -> Deals:
         return Deals(stages=self.stages, dates=self.dates, region=self.region)
 
 
 def _named(kind: str, receipt: Receipt) -> Receipt:
     return receipt.model_copy(update={"id": f"{kind}:{receipt.id}"}) if receipt.id else receipt
-
-
-def _read(kind: str, record: Record) -> Record:
-    return {"kind": kind, "id": str(record["id"]), "properties": record["properties"]}
 
 
 def _page(records: Sequence[Record], behind: int) -> Page:

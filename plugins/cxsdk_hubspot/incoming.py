@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from cxsdk import Deal, Deals, Fact, Identity, PersonErased, PersonMerged, Raw, TaskChange
 from cxsdk_hubspot.client import CHANGED, millis, moment
+from cxsdk_hubspot.deals import ENTERED
 
-#: The property that tells when a deal came to a stage.
-ENTERED = "hs_v2_date_entered_"
 #: So long is a date without a time: ``2026-01-05``.
 DAY_LENGTH = 10
 #: What generic subscriptions call the kinds of records that we read.
@@ -27,20 +26,6 @@ _CHANGES = ("merge", "deletion", "privacyDeletion", "propertyChange")
 
 _Text = str | None
 _Id = Annotated[int, Field(ge=0, lt=2**63)]
-
-
-def properties_of(deals: Deals) -> list[str]:
-    """What is read of a deal."""
-    return ["dealname", "dealstage", "closedate", "amount", "deal_currency_code", *_telling(deals)]
-
-
-def is_telling(deals: Deals, properties: Mapping[str, Any]) -> bool:
-    """Whether there is anything to tell of a deal."""
-    return properties.get("dealstage") in deals.stages or any(properties.get(name) for name in _telling(deals))
-
-
-def _telling(deals: Deals) -> list[str]:
-    return [*(f"{ENTERED}{stage}" for stage in deals.stages), *deals.dates]
 
 
 class _Part(BaseModel):
@@ -72,6 +57,7 @@ class _Read(_Part):
     id: str = Field(min_length=1, max_length=100)
     properties: dict[str, _Text]
     customer: dict[str, _Text] = {}
+    due: Annotated[date | None, Field(strict=False)] = None
 
     def time(self, name: str) -> datetime | None:
         given = self.properties.get(name)
@@ -150,6 +136,7 @@ def _deal(record: _Read, deals: Deals) -> Deal:
         closed=record.day("closedate"),
         reached={stage: at for stage, at in entered.items() if at},
         dates={field: record.day(field) for field in deals.dates},
+        due=record.due,
         product=held.get("dealname") or "",
         amount=held.get("amount") or None,
         currency=held.get("deal_currency_code") or None,

@@ -17,8 +17,6 @@ from tests.benchmarks.sides import Side, ours
 
 #: How many records are laid into the inbox at once.
 CHUNK = 1_000
-#: How long a worker may take for a contact, in seconds.
-EACH_S = 0.01
 
 
 def worker_memory(bench: Bench) -> tuple[Run, Run]:
@@ -39,11 +37,11 @@ def _side(bench: Bench) -> Iterator[tuple[Side, Store]]:
 
 def _memory_after(side: Side, store: Store, contacts: int) -> float:
     while side.sent < contacts:
-        some = Contacts(side.sent, min(CHUNK, contacts - side.sent), side.bench.size.regulars)
+        some = Contacts(side.sent, min(CHUNK, contacts - side.sent), side.regulars)
         side.sent += len(some)
         with store.write() as tx:
             inbox.put(store, tx, [_arrival(some, number) for number in some])
-    side.wait_for(contacts, within_s=60 + contacts * EACH_S)
+    side.wait_for(contacts)
     return memory_mb(side.processes["worker"])
 
 

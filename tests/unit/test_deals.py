@@ -65,6 +65,22 @@ def test_a_day_that_has_not_come_is_not_told(day: date) -> None:
     assert list(DEALS.events(deal(dates={"renewed_on": day}))) == []
 
 
+@pytest.mark.parametrize(
+    ("day", "hour"), [(date(2026, 3, 1), 12), (datetime(2026, 3, 1, 9, tzinfo=UTC), 9),
+                      (datetime(2026, 3, 1, 18, tzinfo=UTC), 12)],
+)  # fmt: skip
+def test_a_day_that_has_come_is_told_though_nobody_changed_the_deal(day: date, hour: int) -> None:
+    [event] = DEALS.events(deal(dates={"renewed_on": day}, due=date(2026, 3, 1)))
+    assert (event.key, event.kind) == ("deal:1:renewed_on:2026-03-01", EventKind.RENEWAL)
+    assert event.at == datetime(2026, 3, 1, hour, tzinfo=UTC)
+
+
+def test_of_a_deal_that_is_due_nothing_else_is_told() -> None:
+    dates = {"renewed_on": date(2026, 1, 2), "ends_on": date(2026, 3, 1)}
+    assert list(DEALS.events(deal(stage="won", dates=dates, due=date(2026, 3, 1)))) == []
+    assert DEALS.awaited == ("renewed_on",)
+
+
 def test_of_nobody_nothing_is_told() -> None:
     assert list(DEALS.events(deal(stage="won", customer=()))) == []
 
@@ -116,7 +132,16 @@ def test_what_was_told_of_a_deal_is_told_under_the_same_keys_when_it_is_changed_
     assert {event.key for event in first} <= set(keys)
 
 
+@given(_any_deal, st.integers(-3, 900))
+def test_a_deal_that_is_read_on_its_day_and_changed_later_is_one_event(any_deal: Deal, days: int) -> None:
+    day = any_deal.changed_at.date() + timedelta(days=days)
+    held = any_deal.model_copy(update={"dates": {"renewed_on": day}, "reached": {}, "stage": None})
+    [due] = DEALS.events(held.model_copy(update={"due": day}))
+    [changed] = DEALS.events(held.model_copy(update={"changed_at": any_deal.changed_at + timedelta(days=901)}))
+    assert (due.key, due.at, due.kind) == (changed.key, changed.at, changed.kind)
+
+
 @given(_any_deal)
 def test_nothing_is_told_before_it_happened(any_deal: Deal) -> None:
     for event in DEALS.events(any_deal):
-        assert event.at <= max(any_deal.changed_at, *any_deal.reached.values(), any_deal.changed_at)
+        assert event.at <= max([any_deal.changed_at, *any_deal.reached.values()])

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import operator
 import re
 from collections import deque
 from datetime import UTC, datetime, timedelta
@@ -185,6 +186,9 @@ def _attributes(items: list[dict[str, Any]]) -> set[str]:
     }
 
 
+_COMPARED = {"greaterThan": operator.gt, "greaterThanOrEquals": operator.ge, "lessThan": operator.lt}
+
+
 def _holds(record: dict[str, Any], item: dict[str, Any]) -> bool:
     if item["type"] in ("and", "or"):
         return (all if item["type"] == "and" else any)(_holds(record, inner) for inner in item["value"])
@@ -196,10 +200,8 @@ def _holds(record: dict[str, Any], item: dict[str, Any]) -> bool:
             return any(one in (value or ()) for one in held)
         case "isNotNull":
             return any(one is not None for one in held)
-        case "greaterThan":
-            return any(one is not None and one > value for one in held)
-        case "lessThan":
-            return any(one is not None and one < value for one in held)
+        case "greaterThan" | "greaterThanOrEquals" | "lessThan":
+            return any(one is not None and _COMPARED[item["type"]](one, value) for one in held)
     raise AssertionError(f"unknown condition {item['type']}")
 
 

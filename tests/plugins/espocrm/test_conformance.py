@@ -33,7 +33,7 @@ class TestEspoCRM(CRMConformance):
 
     def plugin(self) -> EspoCRM:
         webhooks = {"Task.update": (WEBHOOK_ID, Secret(WEBHOOK_KEY))}
-        return espocrm(webhooks=webhooks, mail_address="support@example.com")
+        return espocrm(webhooks=webhooks, mail_address="support@example.com", dates={"cRenewedOn": "renewal"})
 
     def sign(self, request: Request, key: str, at: datetime) -> Mapping[str, str]:
         return signed(request.body, key=key)
@@ -43,6 +43,7 @@ class TestEspoCRM(CRMConformance):
         site = rig.provider
         site.put("Contact", id="c1", name="Ann", emailAddressData=[{"emailAddress": "ann@example.com"}])
         site.put("Opportunity", name="Ten chairs", stage="Closed Won", contactId="c1", closeDate="2026-01-20")
+        site.put("Opportunity", name="Ten chairs", stage="Proposal", contactId="c1", cRenewedOn="2026-01-05")
         site.put("Lead", status="Converted", createdContactId="c1")
 
 

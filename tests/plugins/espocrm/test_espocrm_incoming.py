@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
@@ -402,6 +403,68 @@ def test_a_field_of_every_opportunity_may_be_such_a_date(site: FakeEspoCRM, buye
 def test_a_renewal_in_the_future_has_not_happened(site: FakeEspoCRM, buyer: str) -> None:
     deal(site, stage="Proposal", cRenewedOn="2026-02-01")
     assert deals(site, dates={"cRenewedOn": "renewal"}) == []
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def renewing(site: FakeEspoCRM, buyer: str, clock: ManualClock) -> Iterator[EspoCRM]:
+    """It waits for renewals, and has read all days up to today."""
+    with opened(espocrm(region="US", dates={"cRenewedOn": "renewal"}), clock=clock) as crm:
+        yield crm
+
+
+@pytest.mark.parametrize("day", ["2026-03-01", "2026-03-01 08:00:00"])
+def test_a_renewal_is_told_on_its_day_though_nobody_changes_the_deal(
+    site: FakeEspoCRM, renewing: EspoCRM, clock: ManualClock, day: str
+) -> None:
+    held = deal(site, cRenewedOn=day)
+    told = facts_of(renewing, "due")
+    cursor = read(renewing, "due")[-1].cursor
+    clock.move_to(datetime(2026, 3, 1, 11, 59, tzinfo=UTC))
+    told += facts_of(renewing, "due", cursor)
+    assert told == []
+    clock.move_to(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    [event] = facts_of(renewing, "due", "2026-02-28")
+    assert isinstance(event, BusinessEvent)
+    assert (event.kind, event.at, event.order) == (EventKind.RENEWAL, clock.now(), held)
+    assert facts_of(renewing, "due", read(renewing, "due", "2026-02-28")[-1].cursor) == []
+
+
+def test_a_renewal_that_is_read_on_its_day_and_with_a_change_is_one_event(
+    site: FakeEspoCRM, renewing: EspoCRM, clock: ManualClock
+) -> None:
+    held = deal(site, stage="Proposal", cRenewedOn="2026-03-01")
+    clock.move_to(datetime(2026, 3, 2, 12, tzinfo=UTC))
+    [due] = facts_of(renewing, "due", "2026-02-28")
+    site.now = clock.now() - timedelta(minutes=1)
+    site.change(held, name="Eleven chairs")
+    [changed] = facts_of(renewing, "deals")
+    assert due.key == changed.key
+
+
+def test_many_that_are_due_on_one_day_are_all_read_once(site: FakeEspoCRM, renewing: EspoCRM) -> None:
+    made = {deal(site, cRenewedOn="2026-01-05") for _ in range(2 * PAGE + 1)}
+    pages = [page for page in read(renewing, "due") if page.items]
+    assert [len(page.items) for page in pages] == [PAGE, PAGE, 1]
+    told = [fact.order for page in pages for raw in page.items for fact in renewing.parse(raw)]  # type: ignore[union-attr]
+    assert len(told) == len(made)
+    assert set(told) == made
+    rest = read(renewing, "due", pages[0].cursor)
+    assert [len(page.items) for page in rest if page.items] == [PAGE, 1]
+
+
+def test_a_site_that_repeats_itself_ends_the_reading_of_a_day(site: FakeEspoCRM, renewing: EspoCRM) -> None:
+    row = {"id": "d1", "modifiedAt": BEGIN, "cRenewedOn": "2026-01-05"}
+    site.fail(200, body={"total": -2, "list": [row] * PAGE}, times=5)
+    assert len([page for page in read(renewing, "due", "2026-01-04") if page.items]) == 1
+
+
+def test_days_are_waited_for_where_a_date_is_more_than_an_end() -> None:
+    assert "due" not in espocrm(dates={"cExpiresOn": "subscription"}).sources()
 
 
 def test_a_deal_of_an_account_is_its_accounts(site: FakeEspoCRM) -> None:

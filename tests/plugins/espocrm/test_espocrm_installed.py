@@ -43,7 +43,8 @@ class Switchboard(Channel, Inbound):
 @pytest.fixture
 def installation(site: FakeEspoCRM, tmp_path: Path) -> Iterator[Installation]:
     webhooks = {"Task.update": (WEBHOOK_ID, Secret(WEBHOOK_KEY))}
-    cx = CX(crm=espocrm(webhooks=webhooks), channels=[Switchboard()], database=f"sqlite:///{tmp_path / 'cx.db'}")
+    crm = espocrm(webhooks=webhooks, dates={"cRenewedOn": "renewal"})
+    cx = CX(crm=crm, channels=[Switchboard()], database=f"sqlite:///{tmp_path / 'cx.db'}")
     with installed(cx, clock=ManualClock(NOW)) as opened:
         yield opened
 
@@ -105,6 +106,26 @@ def test_a_deal_that_is_won_is_one_purchase(installation: Installation, site: Fa
     installation.pass_to(NOW + timedelta(minutes=5))
     with installation.runtime.store.read() as tx:
         assert [row.kind for row in tx.execute(events.select())] == ["purchase"]
+
+
+def test_a_renewal_whose_day_has_come_is_one_event_also_if_the_deal_is_changed_later(
+    installation: Installation, site: FakeEspoCRM
+) -> None:
+    site.put("Contact", id="c1", name="Ann", emailAddressData=[{"emailAddress": "ann@example.com", "primary": True}])
+    held = site.put("Opportunity", stage="Proposal", contactId="c1", cRenewedOn="2026-01-06")
+    noon = NOW + timedelta(days=1)
+    assert renewals(installation, noon - timedelta(seconds=1)) == []
+    assert renewals(installation, noon + timedelta(minutes=2)) == [noon]
+    site.now = noon + timedelta(minutes=2)
+    site.change(held, name="Ten chairs")
+    assert renewals(installation, noon + timedelta(minutes=5)) == [noon]
+
+
+def renewals(installation: Installation, at: datetime) -> list[datetime]:
+    """When they were, as far as the installation knows at a moment."""
+    installation.pass_to(at)
+    with installation.runtime.store.read() as tx:
+        return [row.at for row in tx.execute(events.select()) if row.kind == "renewal"]
 
 
 def test_a_converted_lead_is_followed(installation: Installation, site: FakeEspoCRM) -> None:

@@ -89,6 +89,7 @@ class FakeHubSpot(HttpStandIn):
         self.owners = [{"id": "41629779", "email": "agent@example.com", **names}]
         self.now = datetime(2026, 1, 5, 11, 57, tzinfo=UTC)
         self._script: deque[Answer] = deque()
+        self.always: dict[str, Answer] = {}  #: what is answered at a path, whatever is asked
         self._lost = ""
         self._number = 50
         self._groups: set[str] = set()
@@ -153,6 +154,8 @@ class FakeHubSpot(HttpStandIn):
             return self._script.popleft()
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self.unauthorized
+        if request.path in self.always:
+            return self.always[request.path]
         asked = f"{request.method} {request.path}"
         for pattern, method in _ROUTES:
             if found := re.fullmatch(pattern, asked):
@@ -223,7 +226,9 @@ class FakeHubSpot(HttpStandIn):
         for name in {one["propertyName"] for group in groups for one in group} - known:
             return failure(400, "VALIDATION_ERROR", f"Property {name} does not exist")
         found = [
-            (id, held) for id, held in self.held[kind].items() if any(all(_holds(held, f) for f in g) for g in groups)
+            (id, held)
+            for id, held in self.held[kind].items()
+            if any(all(_holds({**held, "hs_object_id": id}, f) for f in g) for g in groups)
         ]
         by = asked["sorts"][0]["propertyName"]
         found.sort(key=lambda pair: int(pair[0]) if by == "hs_object_id" else pair[1][by])
@@ -312,8 +317,11 @@ def _holds(record: dict[str, Any], condition: dict[str, Any]) -> bool:
         return held is not None
     if condition["operator"] == "IN":
         return held in condition["values"]
-    if held is None:
+    if not held:
         return False
-    at = round(datetime.fromisoformat(held).timestamp() * 1000)
     value = int(condition["value"])
+    if condition["operator"] == "GT":
+        return int(held) > value
+    moment = datetime.fromisoformat(held)
+    at = round(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
     return {"GTE": at >= value, "LT": at < value}[condition["operator"]]

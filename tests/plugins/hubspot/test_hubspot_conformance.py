@@ -53,3 +53,4 @@ class TestHubSpot(CRMConformance):
         ann = account.put("contacts", firstname="Ann", email="ann@example.com", phone="+1 212-555-0123")
         deal = {"dealname": "Ten chairs", "amount": "500.00", "deal_currency_code": "USD", "dealstage": "closedwon"}
         account.put("deals", contact=ann, closedate="2026-01-05T11:00:00Z", contract_end="2027-01-05", **deal)
+        account.put("deals", contact=ann, renewal_date="2026-01-05", **deal | {"dealstage": "open"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from cxsdk import BadInput, BusinessEvent, EventKind, Fact, PersonErased, PersonMerged, Raw, Request, TaskChange
 from cxsdk.domain.clock import ManualClock
-from cxsdk.testing import NOW, opened, read, receive
+from cxsdk.testing import NOW, Answer, opened, read, receive
 from cxsdk_hubspot import HubSpot
 from cxsdk_hubspot.client import PAGE
 from tests.plugins.hubspot.conftest import hubspot
-from tests.plugins.hubspot.fake import KEY, FakeHubSpot, signed
+from tests.plugins.hubspot.fake import KEY, PROPERTIES, FakeHubSpot, signed
 from tests.plugins.hubspot.test_hubspot_conformance import event
 
 URL = "https://cx.example.com/webhooks/hubspot"
@@ -158,6 +158,61 @@ def test_dates_are_renewals_and_ends_of_subscriptions(account: FakeHubSpot, ann:
         assert facts(crm, "deals") == []
     assert (renewed.kind, renewed.key, renewed.at.day) == ("renewal", f"deal:{id}:renewal_date:2026-01-02", 2)
     assert (held.kind, held.expires_at) == ("subscription", datetime(2027, 1, 2, 12, tzinfo=UTC))
+
+
+def due(account: FakeHubSpot, day: date, **settings: Any) -> list[Any]:
+    """What is told at noon of a day, with no deal changed."""
+    clock = ManualClock(datetime.combine(day, time(12), UTC))
+    with opened(hubspot(**{"dates": {"renewal_date": EventKind.RENEWAL}, **settings}), clock=clock) as crm:
+        return facts(crm, "due", str(day - timedelta(days=1)))
+
+
+@pytest.mark.parametrize("day", ["2026-03-01", "2026-03-01T23:30:00Z"])
+def test_a_renewal_is_told_on_its_day_though_nobody_changes_the_deal(account: FakeHubSpot, ann: str, day: str) -> None:
+    id = won(account, ann, renewal_date=day)
+    assert due(account, date(2026, 2, 28)) == due(account, date(2026, 3, 2)) == []
+    [event] = due(account, date(2026, 3, 1))
+    assert (event.key, event.kind) == (f"deal:{id}:renewal_date:2026-03-01", EventKind.RENEWAL)
+    assert event.at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_a_renewal_that_is_read_on_its_day_and_with_a_change_is_one_event(account: FakeHubSpot, ann: str) -> None:
+    id = won(account, ann, dealstage="open", renewal_date="2026-03-01")
+    [on_its_day] = due(account, date(2026, 3, 1))
+    account.now = datetime(2026, 3, 2, 11, 57, tzinfo=UTC)
+    account.change("deals", id, dealname="Eleven chairs")
+    clock = ManualClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+    with opened(hubspot(dates={"renewal_date": EventKind.RENEWAL}), clock=clock) as crm:
+        [changed] = facts(crm, "deals")
+    assert changed.key == on_its_day.key
+
+
+def test_many_that_are_due_on_one_day_are_all_read_once(account: FakeHubSpot, ann: str) -> None:
+    ids = [won(account, ann, renewal_date="2026-01-05") for _ in range(PAGE + 1)]
+    told = due(account, date(2026, 1, 5))
+    assert [event.order for event in told] == [f"deal:{id}" for id in ids]
+
+
+def test_more_dates_than_a_search_has_groups_are_all_read(
+    account: FakeHubSpot, ann: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"date_{number}" for number in range(7)]
+    for name in names:
+        won(account, ann, **{name: "2026-01-05"})
+    monkeypatch.setitem(PROPERTIES, "deals", " ".join([PROPERTIES["deals"], *names]))
+    told = due(account, date(2026, 1, 5), dates=dict.fromkeys(names, EventKind.RENEWAL))
+    assert [event.key.split(":")[2] for event in told] == names
+
+
+def test_a_search_that_repeats_itself_ends_the_reading_of_a_day(account: FakeHubSpot, ann: str) -> None:
+    id = won(account, ann, renewal_date="2026-01-05")
+    row = {"id": id, "properties": {"hs_lastmodifieddate": "2026-01-05T11:00:00Z", "renewal_date": "2026-01-05"}}
+    account.always["/crm/v3/objects/deals/search"] = Answer(json={"total": 999, "results": [row] * PAGE})
+    assert {event.order for event in due(account, date(2026, 1, 5))} == {f"deal:{id}"}
+
+
+def test_days_are_waited_for_where_a_date_is_more_than_an_end() -> None:
+    assert "due" not in hubspot(dates={"contract_end": EventKind.SUBSCRIPTION}).sources()
 
 
 def test_a_deal_in_another_stage_costs_no_look_at_its_people(crm: HubSpot, account: FakeHubSpot, ann: str) -> None:

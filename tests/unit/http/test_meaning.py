@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from io import BytesIO
+from typing import Any, cast
 
 import pytest
 import requests
@@ -302,3 +303,23 @@ def test_what_cannot_be_put_into_a_request_is_rejected_without_one(call: Callabl
 def test_an_unknown_option_is_the_plugins_mistake(session: Opener) -> None:
     with pytest.raises(TypeError, match="timeout"):
         session().get("/people", timeout=5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: {"files": {"recording": BytesIO(b"sound")}},
+        lambda: {"files": [("recording", ("call.wav", BytesIO(b"sound"), "audio/wav"))]},
+        lambda: {"data": BytesIO(b"sound")},
+        lambda: {"data": iter([b"so", b"und"])},
+    ],
+    ids=["file", "named file", "body", "parts"],
+)
+def test_a_file_is_sent_whole_each_time(
+    provider: Provider, session: Opener, body: Callable[[], dict[str, Any]]
+) -> None:
+    provider.post(f"{URL}/check", status=503)
+    provider.post(f"{URL}/check", json={})
+    session().post("/check", reads=True, **body())
+    sent = [bytes(cast("bytes", call.request.body)) for call in provider.calls]
+    assert [b"sound" in each for each in sent] == [True, True]
