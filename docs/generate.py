@@ -33,6 +33,7 @@ BUNDLED = (
     "cxsdk_localcrm:LocalCRM",
     "cxsdk_espocrm:EspoCRM",
     "cxsdk_hubspot:HubSpot",
+    "cxsdk_bitrix24:Bitrix24",
     "cxsdk_email:Email",
     "cxsdk_telegram:Telegram",
     "cxsdk_telephony:Telephony",
@@ -355,8 +356,6 @@ def _literal(value: Any) -> str:
         return f'"{value.total_seconds() / units[unit]:g}{unit}"'
     if isinstance(value, time):
         return f'"{value:%H:%M}"'
-    if isinstance(value, Limit):
-        return f"Limit(calls={value.calls}, per={_literal(value.per)})"
     if isinstance(value, tuple):
         return f"({', '.join(map(_literal, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, Limit):

@@ -112,7 +112,7 @@ class Api:
         return found
 
     def _batch(self, commands: Mapping[str, Command], *, reads: bool) -> dict[str, Result]:
-        asked = {"halt": 0, "cmd": {name: str(command) for name, command in commands.items()}}
+        asked = {"halt": False, "cmd": {name: str(command) for name, command in commands.items()}}
         answer = self._http.post("batch", json=asked, reads=reads)
         told = answer.get("result") if isinstance(answer, dict) else None
         if not isinstance(told, dict):

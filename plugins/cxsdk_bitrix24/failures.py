@@ -134,7 +134,7 @@ def _times(response: requests.Response) -> Iterator[tuple[str, Mapping[str, Any]
     if method != "batch":
         yield method, _mapping(body.get("time"))
         return
-    asked = json.loads(response.request.body or b"{}")["cmd"]
+    asked = json.loads(response.request.body or b"{}").get("cmd") or {}
     for name, time in _mapping(_mapping(body.get("result")).get("result_time")).items():
         if name in asked:
             yield str(asked[name]).partition("?")[0], _mapping(time)

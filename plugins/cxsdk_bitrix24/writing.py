@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cxsdk import LogEntry, Receipt, Task
@@ -14,6 +14,8 @@ from cxsdk_bitrix24.outgoing import entry_change, entry_commands, task_change, t
 _NOTHING_TOLD = "Bitrix24's answer does not tell of it."
 #: A to-do that an agent has completed takes no changes, and needs none.
 _COMPLETED = "CAN_NOT_UPDATE_COMPLETED_TODO"
+#: Of a change, it is the to-do that somebody has deleted.
+_NOT_THERE = "NOT_FOUND"
 
 
 class Writer:
@@ -77,21 +79,37 @@ class Writer:
         if name not in found:
             return Receipt.person_gone("Bitrix24 has this person no more.")
         result, mark = found[name], found.get(f"{name}m")
-        if known is not None and result.problem is not None and result.problem.code == _COMPLETED:
-            return Receipt.accepted(known)
-        receipt = _receipt(result, lambda value: known or _id(value))
+        if known is not None:
+            return _changed(known, [result, mark] if mark else [result])
+        receipt = _receipt(result, _id)
         if receipt.is_done and mark is not None and mark.problem is not None:
             # it is there: made again for want of a mark, there would be two
             self._log.warning("bitrix24_mark_failed", id=receipt.id, problem=mark.problem.said)
         return receipt
 
 
-def _receipt(result: Result, id_of: Any) -> Receipt:
+def _changed(known: str, results: Sequence[Result]) -> Receipt:
+    """What became of a change, whose person is known to be there."""
+    for result in results:
+        code = result.problem.code if result.problem else ""
+        if code == _COMPLETED:
+            continue
+        if result.problem and code == _NOT_THERE:
+            return Receipt.rejected(result.problem.said)
+        receipt = _receipt(result, lambda _: known)
+        if not receipt.is_done:
+            return receipt
+    return Receipt.accepted(known)
+
+
+def _receipt(result: Result, id_of: Callable[[Any], Any]) -> Receipt:
     if result.problem is not None:
         return result.problem.of_a_write()
+    if result.value is None:
+        return Receipt.unknown(_NOTHING_TOLD)
     try:
         return Receipt.accepted(id_of(result.value))
-    except (LookupError, TypeError):
+    except (LookupError, TypeError, ValueError):
         return Receipt.unknown(_NOTHING_TOLD)
 
 

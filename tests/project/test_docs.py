@@ -175,6 +175,7 @@ def test_a_program_on_a_page_runs(place: str, program: str, tmp_path: Path) -> N
     script = tmp_path / "program.py"
     script.write_text(program, encoding="utf-8")
     secrets = dict.fromkeys(re.findall(r'Secret\.env\("(\w+)"\)', program), "123456:sample-value")
+    secrets |= {name: "https://example.com/rest/1/sample/" for name in secrets if name.endswith("_URL")}
     child = Child(_run_program, str(script), env=secrets, log=tmp_path / "said")
     child.wait(60)
     assert child.code == 0, child.said()

@@ -147,7 +147,7 @@ class FakeBitrix24(HttpStandIn):
         asked = dict(request.json or {})
         if not self._knows(request, asked.pop("auth", None)):
             return self.unauthorized
-        method = request.path.rpartition("/")[2]
+        method = request.path.rpartition("/")[2].removesuffix(".json")
         if method != "batch":
             try:
                 return Answer(json={"result": self._run(method, asked), "time": self._took(method)})

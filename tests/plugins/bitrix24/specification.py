@@ -1,4 +1,4 @@
-"""Bitrix24's own description of its methods, where it is at hand, and what is wrong with a command or an answer by it."""
+"""Bitrix24's own description of its methods, where it is at hand, and what by it is wrong with a command or answer."""
 
 from __future__ import annotations
 

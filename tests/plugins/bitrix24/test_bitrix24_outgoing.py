@@ -233,6 +233,20 @@ def test_what_an_agent_has_completed_stays_completed(crm: Bitrix24, portal: Fake
     assert (todo["SUBJECT"], todo["COMPLETED"]) == ("Call back", "Y")
 
 
+def test_a_task_that_cannot_be_completed_now_is_tried_again(crm: Bitrix24, portal: FakeBitrix24, ann: str) -> None:
+    [made] = crm.save_tasks([task(ann)])
+    portal.refusing["crm.activity.update"] = {"code": "OPERATION_TIME_LIMIT", "text": "Method is blocked"}
+    [done] = crm.save_tasks([task(ann, task_id=made.id, done=True)])
+    assert done.outcome is Outcome.DEFERRED
+
+
+def test_a_task_that_somebody_deleted_is_refused_and_its_person_is_there(
+    crm: Bitrix24, portal: FakeBitrix24, ann: str
+) -> None:
+    [changed] = crm.save_tasks([task(ann, task_id="4711")])
+    assert (changed.outcome, changed.reason) == (Outcome.REJECTED, "Bitrix24: NOT_FOUND Not found.")
+
+
 # -- people
 
 
