@@ -130,6 +130,7 @@ def dev(tmp_path: Path, ports: list[int], monkeypatch: pytest.MonkeyPatch) -> It
     process.kill()
 
 
+@pytest.mark.timeout(180)  # three starts of Python, on a busy machine
 def test_a_sample_reaches_the_stand_in_and_changed_code_runs(dev: Dev, tmp_path: Path, ports: list[int]) -> None:
     said = dev.says("Reloads when the code changes")
     assert re.search(r"desk +its stand-in answers\n", said)
@@ -314,6 +315,13 @@ def test_what_is_real_is_not_touched(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv(DEV, "http://127.0.0.1:8000/")
     cx = load_app(str(shop))
     assert (cx.database, cx.broker, cx.public_url) == ("sqlite:///cxsdk-dev.db", "memory://", "http://127.0.0.1:8000")
+
+
+def test_what_was_tried_is_not_run_against_real_vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(DEV, "http://127.0.0.1:8000")
+    told = CliRunner().invoke(cli, ["run", str(_shop(tmp_path))])
+    assert isinstance(told.exception, ConfigurationError)
+    assert told.exception.code == "in_development"
 
 
 def _shop(folder: Path) -> Path:
