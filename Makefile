@@ -15,7 +15,7 @@ PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-l
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL = $(READY)
-.PHONY: demo test crash soak bench lint format imports types types-ours types-samples unit pytest clean
+.PHONY: demo test crash soak bench docs plugin-table lint format imports types types-ours types-samples unit pytest clean
 
 # Replays a real shop's purchases, then serves the pages; make demo ARGS="--no-serve --json".
 demo: $(READY)
@@ -36,6 +36,16 @@ soak: $(READY)
 # One line of JSON for each figure, or for make bench FIGURE=name alone; ARGS=--write makes docs/performance.md.
 bench: $(READY)
 	@$(BIN)/python -m tests.benchmarks $(if $(FIGURE),--figure $(FIGURE)) $(ARGS)
+
+# The site of the pages under docs/, in docs/_build/html. Whatever is wrong with a link or a page fails it.
+docs: $(READY)
+	$(BIN)/python -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build/html
+
+# What the conformance kit says of each plugin, into the table of plugins; the same tests fail where it says something else.
+plugin-table: $(READY)
+	rm -f docs/plugins/conformance.json
+	CXSDK_NOTE_CONFORMANCE=1 $(BIN)/python -m pytest --quiet tests/plugins/*/test_*conformance.py
+	$(BIN)/python docs/generate.py
 
 lint: $(READY)
 	$(BIN)/ruff check
@@ -68,7 +78,7 @@ pytest: $(READY)
 	$(BIN)/python -m tests.servers $(PYTEST) tests
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist
+	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .import_linter_cache dist docs/_build
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The first pip is too old for dependency groups.

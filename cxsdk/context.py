@@ -38,7 +38,8 @@ class AccountState:
         """What was put there, or None."""
         found = select(plugin_state.c.value).where(plugin_state.c.account == self._account, plugin_state.c.key == key)
         with self._store.read() as tx:
-            return tx.scalar(found)
+            value: str | None = tx.scalar(found)
+        return value
 
     def put(self, key: str, value: str) -> None:
         """Keeps a value of at most 64 kB."""

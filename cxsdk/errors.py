@@ -81,6 +81,10 @@ _SETTING_CURES = {
         "secret_plain",
         'Use Secret.env("NAME") or Secret.file("path"), so that no secret stands in code.',
     ),
+    "plugin_incompatible": (
+        "plugin_incompatible",
+        "Install a version of the plugin that fits, or another version of cxsdk.",
+    ),
     "secret_missing": ("secret_missing", "Set the variable or create the file that it names."),
 }
 

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script among pages, no package
 """Writes the generated parts of these pages; ``--check`` writes nothing and fails where one is stale.
 
 A part stands between ``<!-- generated: name -->`` and ``<!-- end -->``. It is made of the code itself: what a setting
@@ -13,6 +12,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import time, timedelta
+from functools import cache
 from importlib import import_module
 from inspect import cleandoc, getsource
 from pathlib import Path
@@ -21,28 +21,15 @@ from typing import Any, NamedTuple
 import click
 from pydantic.fields import FieldInfo
 
-from cxsdk.capabilities import CRM, Channel, Plugin
+from cxsdk.capabilities import Plugin
 from cxsdk.domain.limits import Limit
 from cxsdk.domain.survey import Survey
 from cxsdk.domain.texts import names_in, text_ids, wording
 from cxsdk.errors import all_errors
-
-DOCS = Path(__file__).parent
-ROOT = DOCS.parent
-BUNDLED = (
-    "cxsdk_localcrm:LocalCRM",
-    "cxsdk_espocrm:EspoCRM",
-    "cxsdk_hubspot:HubSpot",
-    "cxsdk_bitrix24:Bitrix24",
-    "cxsdk_email:Email",
-    "cxsdk_telegram:Telegram",
-    "cxsdk_telephony:Telephony",
-    "cxsdk_twilio:Twilio",
-    "cxsdk_twilio:TwilioVoice",
-    "cxsdk_asterisk:Asterisk",
-    "cxsdk_hostedsurvey:HostedSurvey",
-    "cxsdk_typeform:Typeform",
-)
+from parts import events, metrics, plugins
+from parts.calls import module_of, nodes, shipped
+from parts.contract import contract, contract_of_tests
+from parts.layout import DOCS, ROOT, table
 
 #: Errors whose words are another library's.
 OTHERS_WORDS = {
@@ -61,13 +48,18 @@ _PART = re.compile(r"(<!-- generated: (\w+)(?: (\S+))? -->\n).*?(<!-- end -->)",
 
 def main() -> int:
     """Brings every page up to date, or tells which are not."""
-    stale = [page for page in sorted(DOCS.rglob("*.md")) if fresh(page) != page.read_text(encoding="utf-8")]
+    stale = {page: new for page in pages() if (new := fresh(page)) != page.read_text(encoding="utf-8")}
     if "--check" in sys.argv:
         sys.stderr.write("".join(f"{page.relative_to(ROOT)} is stale: python docs/generate.py\n" for page in stale))
         return 1 if stale else 0
-    for page in stale:
-        page.write_text(fresh(page), encoding="utf-8")
+    for page, new in stale.items():
+        page.write_text(new, encoding="utf-8")
     return 0
+
+
+def pages() -> list[Path]:
+    """Every page, without what is built of them."""
+    return sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 
 
 def fresh(page: Path) -> str:
@@ -79,16 +71,6 @@ def _part(found: re.Match[str]) -> str:
     begin, name, argument, end = found.groups()
     lines = PARTS[name](*([argument] if argument else []))
     return f"{begin}\n" + "\n".join(lines) + f"\n\n{end}"
-
-
-def _table(*columns: str, rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(columns)} |"
-    yield "|" + " --- |" * len(columns)
-    yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
-
-
-def _cell(said: str) -> str:
-    return re.sub(r"\s*\n\s*", " ", said.strip()).replace("|", "\\|").replace("``", "`")
 
 
 # -- hooks
@@ -124,7 +106,7 @@ def conformance() -> Iterator[str]:
         (kind, " ".join(demanded[kind]), "all" if len(of) == len(kits) else ", ".join(of))
         for kind, of in tested.items()
     )
-    yield from _table("kind of test", "what must hold", "of", rows=rows)
+    yield from table("kind of test", "what must hold", "of", rows=rows)
 
 
 # -- errors
@@ -134,7 +116,7 @@ def errors() -> Iterator[str]:
     """The error classes, parents first."""
     ours = [cls for cls in all_errors() if cls.__module__ == "cxsdk.errors"]
     rows = ((f"`{cls.__name__}`", f"`{cls.code}`", cls.__doc__ or "") for cls in ours)
-    yield from _table("class", "code", "what it says", rows=rows)
+    yield from table("class", "code", "what it says", rows=rows)
 
 
 class Said(NamedTuple):
@@ -149,20 +131,13 @@ class Said(NamedTuple):
 def codes() -> Iterator[str]:
     """Every stable code with its error, its words and where they are written."""
     by_code: dict[str, list[Said]] = defaultdict(list)
-    for path in _sources():
+    for path in shipped():
         for said in _said_in(path):
             by_code[said.code].append(said)
     if gone := OTHERS_WORDS.keys() - by_code.keys():
         sys.exit(f"Nothing says {', '.join(sorted(gone))} any more: take it out of OTHERS_WORDS.")
     rows = ((f"`{code}`", *_together(code, by_code[code])) for code in sorted(by_code))
-    yield from _table("code", "error", "what it says, and its cure", "said in", rows=rows)
-
-
-def _sources() -> Iterator[Path]:
-    for parent in ("cxsdk", "workers", "plugins"):
-        for path in sorted((ROOT / parent).rglob("*.py")):
-            if not {"testing", "demo"} & set(path.relative_to(ROOT).parts):
-                yield path
+    yield from table("code", "error", "what it says, and its cure", "said in", rows=rows)
 
 
 def _together(code: str, places: list[Said]) -> tuple[str, str, str]:
@@ -178,11 +153,9 @@ def _together(code: str, places: list[Said]) -> tuple[str, str, str]:
 
 
 def _said_in(path: Path) -> Iterator[Said]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    local = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    module = local.removeprefix("workers.").removeprefix("plugins.").removesuffix(".__init__")
-    functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    for node in ast.walk(tree):
+    module = module_of(path)
+    functions = {node.name: node for node in nodes(path) if isinstance(node, ast.FunctionDef)}
+    for node in nodes(path):
         for code, error, words in _codes_of(node, functions, module):
             yield Said(code, error, words, module)
 
@@ -225,7 +198,12 @@ def _error_of(node: ast.AST) -> str:
     name = ast.unparse(node.func).rpartition(".")[2]
     if name == "problem":
         return f"answer {ast.unparse(node.args[0])}" if isinstance(node.args[0], ast.Constant) else "answer"
-    return name if name in {cls.__name__ for cls in all_errors()} else ""
+    return name if name in _error_names() else ""
+
+
+@cache
+def _error_names() -> set[str]:
+    return {cls.__name__ for cls in all_errors()}
 
 
 def _codes_of_assignment(node: ast.Assign | ast.AnnAssign, error: str) -> Iterator[tuple[str, str, str]]:
@@ -265,7 +243,7 @@ def findings() -> Iterator[str]:
     from cxsdk.cli.findings import CODES
 
     rows = ((f"`{code}`", known.severity, known.means, known.cure) for code, known in sorted(CODES.items()))
-    yield from _table("code", "severity", "what it means", "what to do", rows=rows)
+    yield from table("code", "severity", "what it means", "what to do", rows=rows)
 
 
 # -- texts
@@ -274,7 +252,7 @@ def findings() -> Iterator[str]:
 def texts() -> Iterator[str]:
     """Each text's id, the names it may use, and its English words."""
     rows = ((f"`{id}`", _names_in(wording(id)["en"]), wording(id)["en"]) for id in text_ids())
-    yield from _table("id", "names", "in English", rows=rows)
+    yield from table("id", "names", "in English", rows=rows)
 
 
 def _names_in(said: str) -> str:
@@ -294,27 +272,7 @@ def settings(place: str) -> Iterator[str]:
     for name, field in cls.model_fields.items():
         meaning = comments[name]
         rows.append((f"`{name}`", meaning[0].lower() + meaning[1:].rstrip("."), _default(cls, name, field)))
-    yield from _table("setting", "meaning", "default", rows=rows)
-
-
-def abilities() -> Iterator[str]:
-    """What the bundled plugins can do, as they declare it."""
-    rows = [(f"`{cls.__name__}`", *_abilities(cls)) for cls in map(_load, BUNDLED)]
-    columns = ("plugin", "is a", "sends to", "a repeated value (`duplicates`)", "`batch_size`", "`deadline_s`", "reads")
-    yield from _table(*columns, rows=rows)
-
-
-def _abilities(cls: type[Plugin]) -> Iterator[str]:
-    kind = next(base.__name__ for base in cls.__mro__ if base.__module__.startswith("cxsdk.capabilities"))
-    sends = cls.supports("send") if issubclass(cls, Channel) else issubclass(cls, CRM)
-    reaches = getattr(cls, "reaches", None) or ("the CRM" if sends else "")
-    yield kind
-    yield reaches if sends else "nobody"
-    yield f"`{getattr(cls, 'duplicates', '')}`" if sends else ""
-    yield str(cls.batch_size) if sends else ""
-    yield f"{cls.deadline_s:g} s" if sends else ""
-    ways = {"a webhook": "verify", "sources": "sources"}
-    yield ", ".join(way for way, method in ways.items() if cls.supports(method))
+    yield from table("setting", "meaning", "default", rows=rows)
 
 
 def _load(place: str) -> Any:
@@ -387,6 +345,14 @@ def _walk(path: str, command: click.Command) -> Iterator[tuple[str, click.Comman
 
 
 PARTS: Mapping[str, Callable[..., Iterator[str]]] = {
+    "business_events": events.business_events,
+    "facts": events.facts,
+    "told": events.told,
+    "log": events.log,
+    "counters": metrics.counters,
+    "figures": metrics.figures,
+    "contract": contract,
+    "contract_of_tests": contract_of_tests,
     "hooks": hooks,
     "conformance": conformance,
     "errors": errors,
@@ -394,7 +360,8 @@ PARTS: Mapping[str, Callable[..., Iterator[str]]] = {
     "findings": findings,
     "texts": texts,
     "settings": settings,
-    "abilities": abilities,
+    "plugins": plugins.plugins,
+    "conformance_of_plugins": plugins.conformance_of_plugins,
     "commands": commands,
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests import servers
 from tests.servers.__main__ import run_to_end, stop_cleanly
 
-QUICK = ("lint", "imports", "types")
+QUICK = ("lint", "imports", "types", "docs")
 WITH_SERVERS = ("pytest",)
 
 

@@ -36,7 +36,7 @@ LONGEST = (
     "tests/browser/",
     "tests/acceptance/test_outward.py",
     "tests/integration/test_processes.py",
-    "tests/project/test_docs.py",
+    "tests/project/test_snippets.py",
 )
 UNIT = Path(__file__).parent / "unit"
 NEEDS = {

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from cxsdk.domain.compatibility import misfit
 from cxsdk.domain.limits import Limit, Usage
 from cxsdk.domain.settings import Settings
 
@@ -27,6 +29,8 @@ class Plugin(Settings, ABC):
     provider can do is written: an optional method that is not overridden is unsupported.
     """
 
+    #: Which versions of cxsdk it works with (``">=0.1,<2"``); empty: any. See [compatibility](compatibility.md).
+    requires_cxsdk: ClassVar[str] = ""
     #: At most this many values are given to one call of an outward method.
     batch_size: ClassVar[int] = 1
     #: Seconds within which one call of an outward method ends, come what may. The http session keeps to it.
@@ -50,6 +54,13 @@ class Plugin(Settings, ABC):
         if isinstance(limits, list | tuple):
             return limits
         raise ValueError('must be a list of limits: limits=[Limit(calls=100, per="10s")]')
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fits_this_cxsdk(cls, data: Any) -> Any:
+        if wrong := misfit(cls.requires_cxsdk):
+            raise PydanticCustomError("plugin_incompatible", "{wrong}", {"wrong": wrong})
+        return data
 
     @model_validator(mode="before")
     @classmethod

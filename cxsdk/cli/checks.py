@@ -79,7 +79,7 @@ def check_plugins(hooks: Hooks) -> Iterator[Finding]:
     """Plugins that were found and are left out: what cannot be imported, and hooks that could never be called."""
     for plugin in hooks.found:
         if plugin.problem:
-            yield finding("plugin_broken", plugin.name, redact(plugin.problem))
+            yield finding(plugin.code, plugin.name, redact(plugin.problem))
 
 
 def check_broker(cx: CX, why_unreachable: Callable[[str, str], str]) -> Iterator[Finding]:

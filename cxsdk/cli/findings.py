@@ -75,6 +75,11 @@ CODES: Mapping[str, Code] = {
         "A plugin was found and left out: it cannot be imported, or one of its hooks could never be called.",
         "Mend it, install another version of it, or uninstall it.",
     ),
+    "plugin_incompatible": Code(
+        Severity.WARNING,
+        "A plugin was found and left out: it requires another version of cxsdk.",
+        "Install a version of the plugin that fits, or another version of cxsdk.",
+    ),
     "clock_differs": Code(
         Severity.WARNING,
         "This machine's clock and the database's differ by more than two seconds.",

@@ -44,6 +44,7 @@ def _plugin(hooks: Hooks, found: Found, cx: CX | None) -> dict[str, Any]:
         "distribution": found.distribution or None,
         "version": found.version or None,
         "state": "broken" if found.problem else "enabled",
+        "code": found.code if found.problem else None,
         "why": found.problem or None,
         "classes": [cls.__name__ for cls in classes],
         "hooks": [] if found.problem else hooks.hooks_of(found.name),

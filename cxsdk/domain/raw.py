@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import from_json
 
 from cxsdk.domain.values import Value
 from cxsdk.errors import BadInput
@@ -27,6 +28,10 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._items[name.lower()]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a header, or the default."""
+        return self._items.get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -110,9 +115,10 @@ def read_json(body: bytes) -> Any:
     them) would be refused by databases and CRMs: the one is left out, the other becomes U+FFFD.
     """
     try:
+        if b"\\u" not in body:
+            return from_json(body, allow_inf_nan=False)
         # decoded strictly: JSON's own reader would take UTF-16, and surrogates that are no UTF-8
-        payload = _DECODER.decode(body.decode())
-        return _storable(payload) if b"\\u" in body else payload
+        return _storable(_DECODER.decode(body.decode()))
     except (ValueError, RecursionError):
         raise BadInput("The body is not valid JSON in UTF-8.", code="json_invalid") from None
 

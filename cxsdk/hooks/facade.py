@@ -32,7 +32,9 @@ class Hooks:
         self.found = tuple(found)
         for plugin in self.found:
             if plugin.problem:
-                logger("cxsdk.hooks").warning("plugin_broken", plugin=plugin.name, problem=plugin.problem)
+                logger("cxsdk.hooks").warning(
+                    "plugin_broken", plugin=plugin.name, code=plugin.code, problem=plugin.problem
+                )
 
     @classmethod
     def load(cls, extra: Sequence[tuple[str, Any]] = ()) -> Hooks:

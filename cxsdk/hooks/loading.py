@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
+from cxsdk.domain import compatibility
 from cxsdk.domain.mistakes import meant
 from cxsdk.errors import ConfigurationError, PluginBug
 from cxsdk.hooks import specs
@@ -24,12 +25,16 @@ NAME_LIMIT = 35
 
 @dataclass(frozen=True)
 class Found:
-    """One plugin; without a distribution where code gave it. ``problem`` is empty, or says why it is not used."""
+    """One plugin; without a distribution where code gave it.
+
+    ``problem`` is empty, or says why it is not used; ``code`` is what the doctor calls that.
+    """
 
     name: str
     distribution: str = ""
     version: str = ""
     problem: str = ""
+    code: str = "plugin_broken"
 
 
 def load(
@@ -85,6 +90,8 @@ def _check(plugin: Any, name: str, path: str) -> None:
             cure="Mark its functions with @hookimpl; CRMs, channels and survey providers have settings of their own.",
             code="plugin_invalid",
         )
+    if wrong := _misfit(plugin):
+        raise ConfigurationError(wrong, path=path, cure=compatibility.CURE, code="plugin_incompatible")
     if len(name) > NAME_LIMIT:
         raise ConfigurationError(
             f"The plugin's name is longer than {NAME_LIMIT} characters.",
@@ -103,10 +110,19 @@ def _load_one(manager: pluggy.PluginManager, point: EntryPoint) -> Found:
         version=point.dist.version if point.dist else "",
     )
     try:
+        if wrong := compatibility.misfit(_required_by(point)):
+            return _incompatible(about, wrong)  # before it is imported, which may fail for just this reason
         plugin = point.load()
     except Exception as error:  # whatever a plugin raises at import is its own affair
         return _broken(about, f"It cannot be imported: {type(error).__name__}: {error}")
     return _register(manager, point.name, plugin, about)
+
+
+def _required_by(point: EntryPoint) -> str:
+    """The versions of cxsdk that a plugin's distribution requires; our own are what they are."""
+    if point.dist is None or point.dist.name == compatibility.NAME:
+        return ""
+    return compatibility.required(point.dist.requires or ())
 
 
 def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Found) -> Found:
@@ -117,6 +133,8 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Foun
     if (other := manager.get_name(plugin)) is not None:
         return _broken(about, f"It is the plugin {other!r} already.")
     try:
+        if wrong := _misfit(plugin):
+            return _incompatible(about, wrong)
         for mistake in _mistakes(manager, plugin):
             raise PluginBug(" ".join(mistake))
         manager.register(plugin, name=name)
@@ -125,6 +143,10 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: Any, about: Foun
             manager.unregister(name=name)
         return _broken(about, str(error))
     return about
+
+
+def _misfit(plugin: Any) -> str:
+    return compatibility.misfit(str(getattr(plugin, "requires_cxsdk", "")))
 
 
 def _implementations(manager: pluggy.PluginManager, plugin: Any) -> Iterator[tuple[str, pluggy.HookimplOpts]]:
@@ -162,4 +184,8 @@ def _wanted(method: Callable[..., Any]) -> Iterator[str]:
 
 
 def _broken(about: Found, problem: str) -> Found:
-    return Found(about.name, about.distribution, about.version, problem)
+    return replace(about, problem=problem)
+
+
+def _incompatible(about: Found, wrong: str) -> Found:
+    return replace(about, problem=f"{wrong} {compatibility.CURE}", code="plugin_incompatible")

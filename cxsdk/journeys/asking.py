@@ -188,7 +188,8 @@ def second_thoughts(
         return {}
     # Not locked: rows to send are locked by now, and customers come before them
     people = _people(runtime, tx, {invitation.customer_id for invitation in late}, locked=False)
-    thoughts = [(i, _decide_again(runtime, tx, i, people, CLOSING_EXEMPT)) for i in late]
+    back = taken_back(tx, late)
+    thoughts = [(i, _decide_again(runtime, i, people, CLOSING_EXEMPT, cancelled=back[i.id])) for i in late]
     held = [(i, decision) for i, decision in thoughts if decision.verdict is not Verdict.SEND]
     verdicts = _Verdicts()
     for invitation, decision in held:
@@ -206,22 +207,24 @@ def reconsider(runtime: Runtime, tx: Transaction, invitation: Row[Any], *, count
     people = _people(runtime, tx, {invitation.customer_id})
     closing = CLOSING_EXEMPT if invitation.kind == CLOSING_KIND else frozenset()
     exempt = closing | (CLOSING_EXEMPT - {Rule.ACTIVE_CASE} if counted else frozenset())
-    return _decide_again(runtime, tx, invitation, people, exempt)
+    back = taken_back(tx, [invitation])
+    return _decide_again(runtime, invitation, people, exempt, cancelled=back[invitation.id])
 
 
 def _decide_again(
-    runtime: Runtime, tx: Transaction, invitation: Row[Any], people: _People, exempt: frozenset[Rule]
+    runtime: Runtime, invitation: Row[Any], people: _People, exempt: frozenset[Rule], *, cancelled: str | None
 ) -> Decision:
     now, last = runtime.clock.now(), invitation.expires_at
     if last is None or last <= now:
         return Decision(verdict=Verdict.SKIP, rule=Rule.WINDOW, reason="window_over", text="Its link has expired.")
-    standing = _standing(runtime, invitation, people, reachable=True)
-    standing = standing.model_copy(update={"cancelled": taken_back(tx, invitation)})
+    standing = _standing(runtime, invitation, people, reachable=True, cancelled=cancelled)
     ask = Ask(kind=invitation.kind, not_before=now, not_after=last, exempt=exempt)
     return decide(ask, standing, runtime.policy.budgets, now)
 
 
-def _standing(runtime: Runtime, invitation: Row[Any], people: _People, *, reachable: bool) -> Standing:
+def _standing(
+    runtime: Runtime, invitation: Row[Any], people: _People, *, reachable: bool, cancelled: str | None = None
+) -> Standing:
     who = invitation.customer_id
     row, identities = people.rows[who], people.identities.get(who, [])
     phone = next((i.value for i in identities if i.kind == "phone"), None)
@@ -229,6 +232,7 @@ def _standing(runtime: Runtime, invitation: Row[Any], people: _People, *, reacha
         time_zone=row.time_zone or zone_of(phone, runtime.policy.timezone),
         opted_out=row.opted_out_at is not None,
         reachable=reachable,
+        cancelled=cancelled,
         has_active_case=who in people.with_case,
         asked=tuple(people.asked.get(who, ())),
         automatic=tuple(people.automatic.get(who, ())),

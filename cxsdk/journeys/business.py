@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.among import among
 from cxsdk.store.customers import Contact
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import events
 from cxsdk.store.work import schedule, schedule_all, unschedule
@@ -45,7 +46,7 @@ def fold_events(runtime: Runtime, tx: Transaction, account: str, facts: Sequence
     return [known[id] for id in ids]
 
 
-_OWNERS = select(events.c.id, events.c.customer_id).where(among(events.c.id, "ids"))
+_OWNERS = Prepared(select(events.c.id, events.c.customer_id).where(among(events.c.id, "ids")))
 
 
 def _insert(runtime: Runtime, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
@@ -97,18 +98,18 @@ def _invitation(runtime: Runtime, event_id: str, owner: str, fact: BusinessEvent
 def _bring_all_up_to_date(runtime: Runtime, tx: Transaction, owners: set[str]) -> None:
     """What moves an invitation, or takes it back, may come before or after what it asks about."""
     anchors = {kind for rule in runtime.policy.surveys for kind in rule.anchors}
-    kinds = [kind.value for kind in anchors | set(TAKEN_BACK)]
-    concerned = select(events.c.customer_id).where(events.c.customer_id.in_(owners), events.c.kind.in_(kinds))
-    for owner in sorted(set(tx.scalars(concerned))):
+    kinds = anchors | set(TAKEN_BACK)
+    happened = _happened(tx, owners)
+    for owner in sorted(owner for owner, told in happened.items() if any(event.kind in kinds for event in told)):
         for invitation in invitations.pending(tx, owner):
-            _bring_up_to_date(runtime, tx, invitation)
+            _bring_up_to_date(runtime, tx, invitation, happened[owner])
         for invitation in invitations.on_their_way(tx, owner):
-            _take_back(runtime, tx, invitation)
+            _take_back(runtime, tx, invitation, happened[owner])
 
 
-def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:
+def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any], happened: Sequence[Row[Any]]) -> None:
     """The window and fate of a pending invitation, as all events of its order say together."""
-    related = _related(tx, invitation)
+    related = _related(invitation, happened)
     back = _how_taken_back(related)
     if back:
         skip(runtime, tx, invitation, "cancelled", back, f"What it asks about was {back}.")
@@ -119,16 +120,17 @@ def _bring_up_to_date(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -
         _move(runtime, tx, invitation, rule, max(anchors))
 
 
-def _take_back(runtime: Runtime, tx: Transaction, invitation: Row[Any]) -> None:
+def _take_back(runtime: Runtime, tx: Transaction, invitation: Row[Any], happened: Sequence[Row[Any]]) -> None:
     """A message that no call may have sent yet does not go out for what was taken back."""
-    back = taken_back(tx, invitation)
+    back = _how_taken_back(_related(invitation, happened))
     if back and outbox.cancel_messages(tx, invitation.customer_id, back, invitation_id=invitation.id):
         skip(runtime, tx, invitation, "cancelled", back, f"What it asks about was {back}.")
 
 
-def taken_back(tx: Transaction, invitation: Row[Any]) -> str | None:
-    """How that was taken back which an invitation asks about: cancelled, refunded, or not at all."""
-    return _how_taken_back(_related(tx, invitation))
+def taken_back(tx: Transaction, asked: Collection[Row[Any]]) -> dict[str, str | None]:
+    """How that was taken back which each of these invitations asks about, by its id: cancelled, refunded or not."""
+    happened = _happened(tx, {invitation.customer_id for invitation in asked})
+    return {i.id: _how_taken_back(_related(i, happened.get(i.customer_id, ()))) for i in asked}
 
 
 def _how_taken_back(related: Sequence[Row[Any]]) -> str | None:
@@ -142,16 +144,32 @@ def _move(runtime: Runtime, tx: Transaction, invitation: Row[Any], rule: SurveyR
         schedule(tx, runtime.store, LANE, invitation.id, not_before)
 
 
-def _related(tx: Transaction, invitation: Row[Any]) -> Sequence[Row[Any]]:
+def _happened(tx: Transaction, customer_ids: Iterable[str]) -> dict[str, list[Row[Any]]]:
+    """What happened to each of these customers, in the order of time."""
+    found: dict[str, list[Row[Any]]] = {}
+    for event in tx.execute(_HAPPENED, {"ids": sorted(customer_ids)}):
+        found.setdefault(event.customer_id, []).append(event)
+    return found
+
+
+_HAPPENED = Prepared(
+    select(events.c.id, events.c.customer_id, events.c.kind, events.c.at, events.c.order)
+    .where(among(events.c.customer_id, "ids"))
+    .order_by(events.c.at)
+)
+
+
+def _related(invitation: Row[Any], happened: Sequence[Row[Any]]) -> list[Row[Any]]:
     """The events of an invitation's order; those without an order speak of whatever was bought before them."""
-    trigger = tx.execute(select(events).where(events.c.id == invitation.trigger_id)).one_or_none()
+    trigger = next((event for event in happened if event.id == invitation.trigger_id), None)
     if trigger is None:
         return []
-    mine = events.c.order.is_(None) & (events.c.at >= trigger.at)
-    if invitation.order is not None:
-        mine |= events.c.order == invitation.order
-    query = select(events).where(events.c.customer_id == invitation.customer_id, events.c.id != trigger.id, mine)
-    return tx.execute(query.order_by(events.c.at)).all()
+    others = (event for event in happened if event.id != trigger.id)
+    return [
+        event
+        for event in others
+        if (event.at >= trigger.at if event.order is None else event.order == invitation.order)
+    ]
 
 
 def skip(runtime: Runtime, tx: Transaction, invitation: Row[Any], rule: str, reason: str, text: str) -> None:

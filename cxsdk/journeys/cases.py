@@ -66,7 +66,7 @@ def _open(runtime: Runtime, tx: Transaction, briefed: _Briefed) -> str:
     customer_id = briefed.invitation.customer_id
     case_id = stable_id("case", briefed.invitation.id)
     row = {"id": case_id, "customer_id": customer_id, "state": CaseState.OPEN.value, "opened_at": now, "round": 1}
-    cases.add(runtime.store, tx, row)
+    cases.add(tx, row)
     reason = "contact_wanted" if briefed.answer.contact is not None else "unhappy"
     text = "The customer asks to be contacted." if reason == "contact_wanted" else "The answer was unhappy."
     _note(runtime, tx, row, "open", reason, text)
@@ -165,7 +165,7 @@ def make_promise(
         "id": promise_id, "customer_id": customer_id, "case_id": case_id, "kind": kind.value,
         "made_at": promise.made_at, "due_at": promise.due_at,
     }  # fmt: skip
-    if cases.promise(runtime.store, tx, row):
+    if cases.promise(tx, row):
         schedule(tx, runtime.store, PROMISE_LANE, promise_id, promise.late_from)
     return promise_id
 

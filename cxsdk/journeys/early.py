@@ -12,7 +12,8 @@ from cxsdk.domain.facts import Delivery, TaskChange
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction
 from cxsdk.store.among import among
-from cxsdk.store.rows import insert_for
+from cxsdk.store.prepared import Prepared
+from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import early_facts
 
 
@@ -22,7 +23,7 @@ def keep(runtime: Runtime, tx: Transaction, account: str, kind: str, ref: str, f
         "account": account, "kind": kind, "ref": ref, "key": fact.key,
         "fact": fact.model_dump(mode="json"), "at": runtime.clock.now(),
     }  # fmt: skip
-    tx.execute(insert_for(runtime.store)(early_facts).values(**row).on_conflict_do_nothing())
+    insert_new(tx, early_facts, [row])
 
 
 def take(tx: Transaction, account: str, kind: str, refs: Iterable[str]) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def take(tx: Transaction, account: str, kind: str, refs: Iterable[str]) -> list[
     return list(tx.scalars(_TAKE, {"account": account, "kind": kind, "refs": list(refs)}))
 
 
-_TAKE = (
+_TAKE = Prepared(
     delete(early_facts)
     .where(
         early_facts.c.account == bindparam("account"),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row
 
 from cxsdk.domain.facts import OptOut
 from cxsdk.domain.ids import stable_id
@@ -22,6 +22,7 @@ from cxsdk.journeys.people import owe_people
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
 from cxsdk.store.customers import Contact
+from cxsdk.store.rows import update_each
 from cxsdk.store.tables import customers as table
 
 #: Whoever writes one of these, and nothing else, wants no more.
@@ -63,8 +64,7 @@ def note_wish(runtime: Runtime, tx: Transaction, customer_id: str, *, opted_out:
     at = min(at, runtime.clock.now())  # a clock that runs ahead must not outweigh every later word
     if _said_before(customer, at, opted_out=opted_out):
         return
-    said = {"opted_at": at, "opted_out_at": at if opted_out else None}
-    tx.execute(update(table).where(table.c.id == customer_id).values(said))
+    update_each(tx, table, [{"id": customer_id, "opted_at": at, "opted_out_at": at if opted_out else None}])
     if opted_out != (customer.opted_out_at is not None):
         (_stop if opted_out else _resume)(runtime, tx, customer_id, at, how)
 

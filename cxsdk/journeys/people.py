@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, or_, select, update
 
 from cxsdk.domain.identity import Identity, Person
 from cxsdk.domain.outward import Receipt
@@ -17,6 +17,7 @@ from cxsdk.store import Store, Transaction, customers, decisions, outbox
 from cxsdk.store.among import among
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind, Owed
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING
 from cxsdk.store.tables import outbox as outbox_table
 from cxsdk.store.work import reason_of
@@ -32,7 +33,8 @@ def owe_people(store: Store, tx: Transaction, crm: str, ids: Iterable[str]) -> s
         outbox.owe(store, tx, [Owed(crm, OutKind.PERSON, id, {}, customer_id=id) for id in sorted(waiting)])
         # Who was set aside or dropped, or whose person was lost, is asked for again: nothing waits for a row that
         # nobody works on
-        _owe_again(store, tx, _person_rows(crm, waiting) & outbox_table.c.state.in_([DEAD, DONE, CANCELLED]))
+        asked = {"crm": crm, "ids": waiting, "at": store.clock.now()}
+        owes(tx, set(tx.scalars(_OWE_PEOPLE_AGAIN, asked)))
     return waiting
 
 
@@ -50,15 +52,17 @@ def look_up_again(runtime: Runtime, tx: Transaction, customer_id: str, reason: s
     owe_people(runtime.store, tx, runtime.crm.name, [customer.id])
 
 
-def _person_rows(crm: str, ids: Iterable[str]) -> ColumnElement[bool]:
-    table = outbox_table.c
-    return and_(table.account == crm, table.kind == OutKind.PERSON.value, table.key.in_(sorted(ids)))
+def _owing_again(*rows: ColumnElement[bool]) -> Prepared:
+    values = {"state": OWED, "attempts": 0, "next_at": bindparam("at"), "reason": None}
+    return Prepared(update(outbox_table).where(*rows).values(values).returning(outbox_table.c.lane))
 
 
-def _owe_again(store: Store, tx: Transaction, rows: ColumnElement[bool]) -> None:
-    values = {"state": OWED, "attempts": 0, "next_at": store.clock.now(), "reason": None}
-    again = update(outbox_table).where(rows).values(values)
-    owes(tx, set(tx.scalars(again.returning(outbox_table.c.lane))))
+_OWE_PEOPLE_AGAIN = _owing_again(
+    outbox_table.c.account == bindparam("crm"),
+    outbox_table.c.kind == OutKind.PERSON.value,
+    among(outbox_table.c.key, "ids"),
+    or_(*(outbox_table.c.state == state for state in (DEAD, DONE, CANCELLED))),
+)
 
 
 def _who(person: Person) -> object:
@@ -68,6 +72,11 @@ def _who(person: Person) -> object:
 
 #: How the reason begins for which what waited for a person was set aside.
 _REFUSED = "Their person was refused: "
+_OWE_REFUSED_AGAIN = _owing_again(
+    among(outbox_table.c.customer_id, "ids"),
+    outbox_table.c.reason.startswith(_REFUSED),
+    outbox_table.c.state == DEAD,
+)
 
 
 class PersonDesk(Desk):
@@ -157,8 +166,7 @@ class PersonDesk(Desk):
         new = {id: made[id] for id, row in rows.items() if row.person_id is None}
         same = customers.by_persons(tx, [str(receipt.id) for receipt in new.values()])
         customers.link(tx, {id: str(receipt.id) for id, receipt in new.items()})
-        waited = outbox_table.c.customer_id.in_(list(new)) & outbox_table.c.reason.startswith(_REFUSED)
-        _owe_again(store, tx, waited & (outbox_table.c.state == DEAD))
+        owes(tx, set(tx.scalars(_OWE_REFUSED_AGAIN, {"ids": new, "at": store.clock.now()})))
         decisions.note_all(store, tx, [self._linked(id, receipt) for id, receipt in new.items()])
         for id, receipt in new.items():
             if (other := same.setdefault(str(receipt.id), id)) != id:
@@ -179,8 +187,10 @@ class PersonDesk(Desk):
 
 def _owners(tx: Transaction, ids: Iterable[int]) -> dict[int, str]:
     """Whose these rows are by now: two customers may have become one while a call was under way."""
-    query = select(outbox_table.c.id, outbox_table.c.customer_id).where(outbox_table.c.id.in_(list(ids)))
-    return {row.id: row.customer_id for row in tx.execute(query)}
+    return {row.id: row.customer_id for row in tx.execute(_OWNERS, {"ids": ids})}
+
+
+_OWNERS = Prepared(select(outbox_table.c.id, outbox_table.c.customer_id).where(among(outbox_table.c.id, "ids")))
 
 
 def _suggested_agents(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> dict[str, str]:
@@ -193,8 +203,10 @@ def _suggested_agents(runtime: Runtime, tx: Transaction, ids: Sequence[str]) -> 
     return {customer_id: agent for customer_id, agent in agents if agent is not None}
 
 
-_AWAITING = select(outbox_table.c.customer_id, outbox_table.c.body).where(
-    among(outbox_table.c.customer_id, "ids"),
-    outbox_table.c.kind == OutKind.ENTRY.value,
-    outbox_table.c.state == WAITING,
+_AWAITING = Prepared(
+    select(outbox_table.c.customer_id, outbox_table.c.body).where(
+        among(outbox_table.c.customer_id, "ids"),
+        outbox_table.c.kind == OutKind.ENTRY.value,
+        outbox_table.c.state == WAITING,
+    )
 )

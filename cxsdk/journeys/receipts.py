@@ -29,6 +29,7 @@ from cxsdk.store import LostRace, Transaction, accounts, customers
 from cxsdk.store.among import among
 from cxsdk.store.engine import owes
 from cxsdk.store.outbox import OutKind
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.tables import DEAD, DONE, OWED, WAITING
 from cxsdk.store.tables import outbox as table
 from cxsdk.store.work import Claim, reason_of, settle, still_ours
@@ -133,7 +134,7 @@ def _wanted_more(tx: Transaction, ids: Sequence[int]) -> None:
     owes(tx, set(tx.scalars(_WANTED_MORE, {"ids": list(ids)})))
 
 
-_WANTED_MORE = (
+_WANTED_MORE = Prepared(
     update(table)
     .where(among(table.c.id, "ids"), table.c.wanted > table.c.written)
     .values(state=OWED, next_at=table.c.created_at)

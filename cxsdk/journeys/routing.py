@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from cxsdk.domain.identity import Identity
 from cxsdk.domain.outward import Receipt
@@ -14,7 +14,9 @@ from cxsdk.journeys.business import skip
 from cxsdk.journeys.desk import Desk, Finished
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction, customers, decisions, invitations, outbox
+from cxsdk.store.among import among
 from cxsdk.store.outbox import OutKind, Owed
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.tables import interactions
 
 #: The account of messages that can go over several, until plugins were asked over which.
@@ -47,13 +49,20 @@ def _best_first(tx: Transaction, customer_id: str, routes: Mapping[str, Identity
     """The account that the customer used last, then the others as they are configured."""
     if len(routes) == 1:
         return list(routes)
-    inbound = select(interactions.c.account).where(
-        interactions.c.customer_id == customer_id,
-        interactions.c.direction == "inbound",
-        interactions.c.account.in_(list(routes)),
-    )
-    last = tx.scalar(inbound.order_by(interactions.c.at.desc()).limit(1))
+    last = tx.scalar(_LAST, {"whose": customer_id, "accounts": routes})
     return sorted(routes, key=lambda account: account != last)
+
+
+_LAST = Prepared(
+    select(interactions.c.account)
+    .where(
+        interactions.c.customer_id == bindparam("whose"),
+        interactions.c.direction == "inbound",
+        among(interactions.c.account, "accounts"),
+    )
+    .order_by(interactions.c.at.desc())
+    .limit(1)
+)
 
 
 class RoutingDesk(Desk):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
 from cxsdk.capabilities import Reader, Stop
 from cxsdk.domain.raw import Page
@@ -21,9 +21,10 @@ from cxsdk.observe.guarding import guarded
 from cxsdk.policy.health import LONG_WAIT, is_broken
 from cxsdk.store import Transaction, inbox
 from cxsdk.store.accounts import Mended
-from cxsdk.store.engine import NOW
+from cxsdk.store.engine import NOW, Dialect
 from cxsdk.store.inbox import Arrival
-from cxsdk.store.rows import insert_for
+from cxsdk.store.prepared import Prepared, prepared
+from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import cursors
 from cxsdk.store.work import reason_of
 
@@ -65,14 +66,19 @@ def _sources_of(runtime: Runtime, account: str) -> Sequence[Source]:
 def acquire(runtime: Runtime, source: Source, holder: str) -> int | None:
     """The fence under which this process may read a source now, or None while another one reads it."""
     with runtime.store.write() as tx:
-        insert = insert_for(runtime.store)(cursors).values(account=source.account, source=source.name)
-        tx.execute(insert.on_conflict_do_nothing())
-        at = runtime.store.dialect.at
-        free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < at("now"), cursors.c.holder == holder)
-        mine = {"holder": holder, "lease_until": at("until"), "fence": cursors.c.fence + 1}
-        taken = update(cursors).where(_is(source), free).values(mine).returning(cursors.c.fence)
-        fence: int | None = tx.scalar(taken, runtime.store.times(now=NOW, until=runtime.lease))
+        insert_new(tx, cursors, [{"account": source.account, "source": source.name}])
+        times = runtime.store.times(now=NOW, until=runtime.lease)
+        asked = {"account": source.account, "name": source.name, "who": holder}
+        fence: int | None = tx.scalar(_acquire(runtime.store.dialect), {**asked, **times})
         return fence
+
+
+@prepared
+def _acquire(sql: Dialect) -> Any:
+    is_holder = cursors.c.holder == bindparam("who")
+    free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < sql.at("now"), is_holder)
+    mine = {"holder": bindparam("who"), "lease_until": sql.at("until"), "fence": cursors.c.fence + 1}
+    return update(cursors).where(_IS, free).values(mine).returning(cursors.c.fence)
 
 
 def renew(runtime: Runtime, source: Source, fence: int) -> bool:
@@ -86,8 +92,13 @@ def renew(runtime: Runtime, source: Source, fence: int) -> bool:
 def release(runtime: Runtime, source: Source, fence: int) -> None:
     """Lets another process read a source at once."""
     with runtime.store.write() as tx:
-        mine = update(cursors).where(_is(source), cursors.c.fence == fence)
-        tx.execute(mine.values(holder=None, lease_until=None))
+        tx.execute(_RELEASE, {"account": source.account, "name": source.name, "under": fence})
+
+
+_IS = (cursors.c.account == bindparam("account")) & (cursors.c.source == bindparam("name"))
+_RELEASE = Prepared(
+    update(cursors).where(_IS, cursors.c.fence == bindparam("under")).values(holder=None, lease_until=None)
+)
 
 
 def read_to_the_end(runtime: Runtime, source: Source, fence: int, stop: Stop) -> int:
@@ -161,8 +172,8 @@ def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float, bool]:
     Raises RateLimited where there are no permits now.
     """
     with runtime.store.read() as tx:
-        found = select(cursors.c.cursor, cursors.c.failing_since).where(_is(source))
-        cursor, since = tx.execute(found).one_or_none() or (None, None)
+        found = tx.execute(_PLACE, {"account": source.account, "name": source.name}).one_or_none()
+    cursor, since = found or (None, None)
     if not runtime.governor.has_limits(source.account):
         return cursor, 1.0, since is not None
     try:
@@ -174,6 +185,9 @@ def _begin(runtime: Runtime, source: Source) -> tuple[str | None, float, bool]:
             retry_after=refused.wait_s,
             code="limit_used_up",
         ) from None
+
+
+_PLACE = Prepared(select(cursors.c.cursor, cursors.c.failing_since).where(_IS))
 
 
 def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:
@@ -189,13 +203,17 @@ def _store(runtime: Runtime, source: Source, fence: int, page: Page) -> int:
 
 
 def _move_cursor(runtime: Runtime, tx: Transaction, source: Source, fence: int, cursor: str | None) -> None:
-    values: dict[str, Any] = {"lease_until": runtime.store.dialect.at("until")}
-    if cursor is not None:
-        values["cursor"] = cursor
-    mine = update(cursors).where(_is(source), cursors.c.fence == fence)
-    moved = tx.execute(mine.values(values), runtime.store.times(until=runtime.lease))
-    if not moved.rowcount:
+    asked = {"account": source.account, "name": source.name, "under": fence, "place": cursor}
+    moved = tx.execute(_move(runtime.store.dialect), {**asked, **runtime.store.times(until=runtime.lease)})
+    if moved.first() is None:
         raise TakenOver(f"{source.account}.{source.name}")
+
+
+@prepared
+def _move(sql: Dialect) -> Any:
+    place = func.coalesce(bindparam("place", type_=cursors.c.cursor.type), cursors.c.cursor)
+    moved = update(cursors).where(_IS, cursors.c.fence == bindparam("under"))
+    return moved.values(lease_until=sql.at("until"), cursor=place).returning(cursors.c.fence)
 
 
 def _is(source: Source) -> Any:

@@ -16,7 +16,7 @@ def create(runtime: Runtime, tx: Transaction, row: Mapping[str, Any]) -> None:
     """Makes a task, once for its id, and owes it to the CRM."""
     now = runtime.clock.now()
     defaults = {"case_id": None, "promise_id": None, "urgent": False, "remade": False}
-    if cases.add_task(runtime.store, tx, {**defaults, "created_at": now, "revision": 1, **row}):
+    if cases.add_task(tx, {**defaults, "created_at": now, "revision": 1, **row}):
         _owe(runtime, tx, cases.task(tx, row["id"]))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, case, or_, select, update
 
 from cxsdk.domain.limits import Meter, Meters
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction
-from cxsdk.store.rows import insert_for
+from cxsdk.store.prepared import Prepared, prepared
+from cxsdk.store.rows import insert_for, insert_new
 from cxsdk.store.tables import accounts
 
 #: The first wait after a failure, doubled with each further one up to the longest: a dead CRM is probed, not hammered.
@@ -33,7 +33,7 @@ def standing(store: Store, tx: Transaction, account: str) -> tuple[bool, bool]:
     return bool(paused), failures > 0
 
 
-@cache
+@prepared
 def _standing(sql: Dialect) -> Any:
     is_paused = accounts.c.paused_until > sql.at("now")
     return select(is_paused, accounts.c.failures).where(accounts.c.name == bindparam("account"))
@@ -44,17 +44,18 @@ def paused_now(store: Store, tx: Transaction) -> set[str]:
     return set(tx.scalars(_paused_now(store.dialect), store.times(now=NOW)))
 
 
-@cache
+@prepared
 def _paused_now(sql: Dialect) -> Any:
     return select(accounts.c.name).where(accounts.c.paused_until > sql.at("now"))
 
 
 def next_release(tx: Transaction, after: datetime) -> datetime | None:
     """The earliest end of a pause."""
-    return tx.scalar(_NEXT_RELEASE, {"after": after})
+    release: datetime | None = tx.scalar(_NEXT_RELEASE, {"after": after})
+    return release
 
 
-_NEXT_RELEASE = (
+_NEXT_RELEASE = Prepared(
     select(accounts.c.paused_until)
     .where(accounts.c.paused_until > bindparam("after"))
     .order_by(accounts.c.paused_until)
@@ -75,22 +76,36 @@ def pause(store: Store, tx: Transaction, account: str, problem: str, wait: timed
 
     A pause that lasts longer already stays as it is.
     """
-    insert = insert_for(store)(accounts)
-    tx.execute(insert.values(name=account).on_conflict_do_nothing())
-    known = tx.execute(store.dialect.locked(select(accounts).where(accounts.c.name == account))).one()
+    insert_new(tx, accounts, [{"name": account}])
+    known = tx.execute(_known(store.dialect), {"account": account}).one()
     growing = min(FIRST_PAUSE * 2 ** min(known.failures, 10), LONGEST_PAUSE)
     now = store.moment(tx)
     until = now + (growing if wait is None else wait)
     until = max(until, known.paused_until or until)
     since = known.failing_since or now
     values = {"paused_until": until, "failures": known.failures + (wait is None), "problem": problem[:500]}
-    tx.execute(update(accounts).where(accounts.c.name == account).values(failing_since=since, **values))
+    _change(tx, account, failing_since=since, **values)
     return Paused(until, since, known.broken)
+
+
+@prepared
+def _known(sql: Dialect) -> Any:
+    return sql.locked(select(accounts).where(accounts.c.name == bindparam("account")))
+
+
+def _change(tx: Transaction, account: str, **values: Any) -> None:
+    tx.execute(_changing(tuple(values)), {"account": account, **{f"new_{name}": v for name, v in values.items()}})
+
+
+@prepared
+def _changing(names: tuple[str, ...]) -> Any:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(accounts).where(accounts.c.name == bindparam("account")).values(values)
 
 
 def breaks(tx: Transaction, account: str, trouble: str) -> None:
     """Counts an account as broken, as this."""
-    tx.execute(update(accounts).where(accounts.c.name == account).values(broken=trouble))
+    _change(tx, account, broken=trouble)
 
 
 class Mended(NamedTuple):
@@ -109,12 +124,11 @@ def worked(store: Store, tx: Transaction, account: str) -> Mended | None:
     known = tx.execute(_worked(store.dialect, insert_for(store)), {"account": account, **times}).first()
     if known is None or known.broken is None:
         return None
-    well = {"broken": None, "failing_since": None}
-    tx.execute(update(accounts).where(accounts.c.name == account).values(well))
+    _change(tx, account, broken=None, failing_since=None)
     return Mended(known.broken, known.failing_since)
 
 
-@cache
+@prepared
 def _worked(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(name=bindparam("account"), last_ok_at=sql.at("now"))
     well = {
@@ -138,7 +152,7 @@ def refused(store: Store, tx: Transaction, account: str, records: int) -> int:
     return int(tx.execute(_refused(store.dialect, insert_for(store)), known).scalar_one())
 
 
-@cache
+@prepared
 def _refused(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
         name=bindparam("account"), last_ok_at=sql.at("now"), refusals=bindparam("records")
@@ -160,7 +174,7 @@ def rest(store: Store, tx: Transaction, account: str, problem: str, wait: timede
     tx.execute(_rest(store.dialect, insert_for(store)), {"account": account, "why": problem[:500], **times})
 
 
-@cache
+@prepared
 def _rest(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
         name=bindparam("account"), paused_until=sql.at("until"), problem=bindparam("why")
@@ -183,7 +197,7 @@ def meters(store: Store, tx: Transaction, account: str) -> Meters:
     return {name: Meter(*values) for name, values in kept.items()}
 
 
-@cache
+@prepared
 def _meters(sql: Dialect) -> Any:
     return sql.locked(select(accounts.c.meters).where(accounts.c.name == bindparam("account")))
 
@@ -194,7 +208,7 @@ def save_meters(store: Store, tx: Transaction, account: str, meters: Meters) -> 
     tx.execute(_save_meters(insert_for(store)), {"account": account, "kept": kept})
 
 
-@cache
+@prepared
 def _save_meters(insert_into: Any) -> Any:
     insert = insert_into(accounts).values(
         name=bindparam("account"), meters=bindparam("kept", type_=accounts.c.meters.type)
@@ -204,4 +218,7 @@ def _save_meters(insert_into: Any) -> Any:
 
 def health(tx: Transaction, account: str) -> Row[Any] | None:
     """What is known of an account, or None where it has not been used."""
-    return tx.execute(select(accounts).where(accounts.c.name == account)).one_or_none()
+    return tx.execute(_HEALTH, {"account": account}).one_or_none()
+
+
+_HEALTH = Prepared(select(accounts).where(accounts.c.name == bindparam("account")))

@@ -5,10 +5,10 @@ A list of one parameter each would be another statement for each length: built a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Dialect, Integer, String, Text, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
@@ -36,7 +36,7 @@ class _Many(TypeDecorator[Iterable[Any]]):
     def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
         """The values as the database takes them."""
         values = list(value or ())
-        return json.dumps(values) if dialect.name == "sqlite" else values
+        return to_json(values).decode() if dialect.name == "sqlite" else values
 
 
 class _Among(FunctionElement[bool]):

@@ -6,60 +6,74 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Table, bindparam, select, update
 
 from cxsdk.domain.case import CaseState, PromiseKind
 from cxsdk.store.among import among
-from cxsdk.store.engine import Store, Transaction
-from cxsdk.store.rows import insert_for
+from cxsdk.store.engine import Transaction
+from cxsdk.store.prepared import Prepared, prepared
+from cxsdk.store.rows import insert_new, update_each
 from cxsdk.store.tables import cases, promises, tasks
 
 
 def active(tx: Transaction, customer_id: str) -> Row[Any] | None:
     """The case of a customer that is not closed."""
-    query = select(cases).where(cases.c.customer_id == customer_id, cases.c.state != CaseState.CLOSED.value)
-    return tx.execute(query.order_by(cases.c.opened_at.desc())).first()
+    return tx.execute(_ACTIVE, {"whose": customer_id}).first()
+
+
+_ACTIVE = Prepared(
+    select(cases)
+    .where(cases.c.customer_id == bindparam("whose"), cases.c.state != CaseState.CLOSED.value)
+    .order_by(cases.c.opened_at.desc())
+)
 
 
 def of_customer(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     """All cases of a customer, closed or not."""
-    return tx.execute(select(cases).where(cases.c.customer_id == customer_id)).all()
+    return tx.execute(_OF_CUSTOMER, {"whose": customer_id}).all()
+
+
+_OF_CUSTOMER = Prepared(select(cases).where(cases.c.customer_id == bindparam("whose")))
 
 
 def by_ids(tx: Transaction, ids: Iterable[str]) -> Sequence[Row[Any]]:
     """These cases."""
-    return tx.execute(select(cases).where(cases.c.id.in_(list(ids))).order_by(cases.c.id)).all()
+    return tx.execute(_by_ids(cases), {"ids": list(ids)}).all()
+
+
+@prepared
+def _by_ids(table: Table) -> Any:
+    return select(table).where(among(table.c.id, "ids")).order_by(table.c.id)
 
 
 def get(tx: Transaction, case_id: str) -> Row[Any] | None:
     """A case by id."""
-    return tx.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
+    return next(iter(by_ids(tx, [case_id])), None)
 
 
-def add(store: Store, tx: Transaction, row: Mapping[str, Any]) -> None:
+def add(tx: Transaction, row: Mapping[str, Any]) -> None:
     """Writes a new case."""
-    tx.execute(insert_for(store)(cases).values(**row).on_conflict_do_nothing())
+    insert_new(tx, cases, [row])
 
 
 def change(tx: Transaction, case_id: str, **values: Any) -> None:
     """Writes values to a case."""
-    tx.execute(update(cases).where(cases.c.id == case_id).values(**values))
+    update_each(tx, cases, [{"id": case_id, **values}])
 
 
-def promise(store: Store, tx: Transaction, row: Mapping[str, Any]) -> bool:
+def promise(tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Writes a promise; False where it was made before."""
-    insert = insert_for(store)(promises).values(**row).on_conflict_do_nothing().returning(promises.c.id)
-    return tx.scalar(insert) is not None
+    return insert_new(tx, promises, [row], "id").first() is not None
 
 
 def promises_by_ids(tx: Transaction, ids: Iterable[str]) -> Sequence[Row[Any]]:
     """These promises."""
-    return tx.execute(select(promises).where(promises.c.id.in_(list(ids))).order_by(promises.c.id)).all()
+    return tx.execute(_by_ids(promises), {"ids": list(ids)}).all()
 
 
 def promise_by_id(tx: Transaction, promise_id: str) -> Row[Any] | None:
     """A promise by id."""
-    return tx.execute(select(promises).where(promises.c.id == promise_id)).one_or_none()
+    return next(iter(promises_by_ids(tx, [promise_id])), None)
 
 
 def unkept(tx: Transaction, customer_ids: Iterable[str], kinds: Iterable[PromiseKind]) -> Sequence[Row[Any]]:
@@ -68,7 +82,7 @@ def unkept(tx: Transaction, customer_ids: Iterable[str], kinds: Iterable[Promise
     return tx.execute(_UNKEPT, asked).all()
 
 
-_UNKEPT = (
+_UNKEPT = Prepared(
     select(promises)
     .where(
         among(promises.c.customer_id, "ids"),
@@ -81,39 +95,58 @@ _UNKEPT = (
 
 def promises_of(tx: Transaction, case_id: str) -> Sequence[Row[Any]]:
     """All promises of a case, oldest first."""
-    return tx.execute(select(promises).where(promises.c.case_id == case_id).order_by(promises.c.made_at)).all()
+    return tx.execute(_PROMISES_OF, {"of_case": case_id}).all()
+
+
+_PROMISES_OF = Prepared(select(promises).where(promises.c.case_id == bindparam("of_case")).order_by(promises.c.made_at))
 
 
 def keep(tx: Transaction, promise_ids: Iterable[str], at: datetime) -> None:
     """Marks promises as kept at this moment."""
-    mine = promises.c.id.in_(list(promise_ids)) & promises.c.kept_at.is_(None)
-    tx.execute(update(promises).where(mine).values(kept_at=at))
+    tx.execute(_KEEP, {"ids": list(promise_ids), "at": at})
+
+
+_KEEP = Prepared(
+    update(promises).where(among(promises.c.id, "ids"), promises.c.kept_at.is_(None)).values(kept_at=bindparam("at"))
+)
 
 
 def broke(tx: Transaction, promise_id: str, at: datetime) -> None:
     """Marks a promise as broken at this moment."""
-    tx.execute(update(promises).where(promises.c.id == promise_id).values(broken_at=at))
+    update_each(tx, promises, [{"id": promise_id, "broken_at": at}])
 
 
-def add_task(store: Store, tx: Transaction, row: Mapping[str, Any]) -> bool:
+def add_task(tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Writes a new task; False where it was there."""
-    insert = insert_for(store)(tasks).values(**row).on_conflict_do_nothing().returning(tasks.c.id)
-    return tx.scalar(insert) is not None
+    return insert_new(tx, tasks, [row], "id").first() is not None
 
 
 def task(tx: Transaction, task_id: str) -> Row[Any] | None:
     """A task by our id."""
-    return tx.execute(select(tasks).where(tasks.c.id == task_id)).one_or_none()
+    return tx.execute(_by_ids(tasks), {"ids": [task_id]}).one_or_none()
 
 
 def open_task(tx: Transaction, *, case_id: str | None = None, promise_id: str | None = None) -> Row[Any] | None:
     """The task of a case, or of a promise, that is not done."""
-    mine = tasks.c.case_id == case_id if case_id is not None else tasks.c.promise_id == promise_id
+    what, id = ("case_id", case_id) if case_id is not None else ("promise_id", promise_id)
+    return tx.execute(_open_task(what), {"of": id}).first()
+
+
+@prepared
+def _open_task(what: str) -> Any:
+    mine = tasks.c[what] == bindparam("of")
     open_ = select(tasks).where(mine, tasks.c.done_at.is_(None), tasks.c.deleted_at.is_(None))
-    return tx.execute(open_.order_by(tasks.c.created_at.desc())).first()
+    return open_.order_by(tasks.c.created_at.desc())
 
 
 def change_task(tx: Transaction, task_id: str, **values: Any) -> Row[Any]:
     """Writes values to a task and raises its revision; returns it as it stands."""
-    changed = update(tasks).where(tasks.c.id == task_id).values(revision=tasks.c.revision + 1, **values)
-    return tx.execute(changed.returning(*tasks.c)).one()
+    new = {f"new_{name}": value for name, value in values.items()}
+    return tx.execute(_change_task(tuple(values)), {"task": task_id, **new}).one()
+
+
+@prepared
+def _change_task(names: tuple[str, ...]) -> Any:
+    new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    changed = update(tasks).where(tasks.c.id == bindparam("task")).values(revision=tasks.c.revision + 1, **new)
+    return changed.returning(*tasks.c)

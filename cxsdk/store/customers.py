@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, and_, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Row, Table, and_, bindparam, delete, exists, func, or_, select, tuple_, update
 
 from cxsdk.domain.identity import Confidence, Identity
 from cxsdk.domain.ids import stable_id
 from cxsdk.store.among import among
 from cxsdk.store.engine import LostRace, Store, Transaction, owes
+from cxsdk.store.prepared import Prepared, prepared
 from cxsdk.store.rows import insert_for, insert_new, update_each
 from cxsdk.store.tables import (
     CANCELLED,
@@ -39,17 +40,19 @@ OWNED: tuple[Table, ...] = (
 
 
 # Built once: these are asked for every batch, and building a statement takes as long as running it.
-_BY_IDS = select(customers).where(among(customers.c.id, "ids")).order_by(customers.c.id)
-_LOCKED = _BY_IDS.with_for_update(key_share=True)
-_IDENTITIES = (
+_CUSTOMERS = select(customers).where(among(customers.c.id, "ids")).order_by(customers.c.id)
+_BY_IDS, _LOCKED = Prepared(_CUSTOMERS), Prepared(_CUSTOMERS.with_for_update(key_share=True))
+_IDENTITIES = Prepared(
     select(identities)
     .where(among(identities.c.customer_id, "ids"))
     .order_by(identities.c.confidence, identities.c.kind, identities.c.value)
 )
-_HOLDERS = select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
-    # By single columns: by pairs of values SQLite would look through all identities. A few too many do no harm
-    among(identities.c.kind, "kinds"),
-    among(identities.c.value, "values"),
+_HOLDERS = Prepared(
+    select(identities.c.kind, identities.c.value, identities.c.customer_id, identities.c.confidence).where(
+        # By single columns: by pairs of values SQLite would look through all identities. A few too many do no harm
+        among(identities.c.kind, "kinds"),
+        among(identities.c.value, "values"),
+    )
 )
 
 
@@ -211,9 +214,9 @@ def by_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
 
 def current(tx: Transaction, customer_id: str) -> Row[Any] | None:
     """A customer, or whom they became part of; None where there never was one."""
-    row = tx.execute(select(customers).where(customers.c.id == customer_id)).one_or_none()
+    row = by_ids(tx, [customer_id]).get(customer_id)
     while row is not None and row.merged_into:
-        row = tx.execute(select(customers).where(customers.c.id == row.merged_into)).one_or_none()
+        row = by_ids(tx, [row.merged_into]).get(row.merged_into)
     return row
 
 
@@ -239,8 +242,15 @@ def person_ids(tx: Transaction, ids: Iterable[str]) -> dict[str, str | None]:
 
 def by_person(tx: Transaction, person_id: str) -> str | None:
     """The customer whom the CRM knows under this id."""
-    found = select(customers.c.id).where(customers.c.person_id == person_id, customers.c.merged_into.is_(None))
-    return tx.scalars(found.order_by(customers.c.created_at)).first()
+    found: str | None = tx.scalar(_BY_PERSON, {"person": person_id})
+    return found
+
+
+_BY_PERSON = Prepared(
+    select(customers.c.id)
+    .where(customers.c.person_id == bindparam("person"), customers.c.merged_into.is_(None))
+    .order_by(customers.c.created_at)
+)
 
 
 def identities_of(tx: Transaction, ids: Iterable[str]) -> dict[str, list[Identity]]:
@@ -278,7 +288,7 @@ def _unless_known(name: str) -> Any:
     return func.coalesce(func.nullif(column, ""), bindparam(f"new_{name}"), column)
 
 
-_LEARN = (
+_LEARN = Prepared(
     update(customers).where(customers.c.id == bindparam("who")).values({name: _unless_known(name) for name in _LEARNED})
 )
 
@@ -299,7 +309,7 @@ def merge(store: Store, tx: Transaction, one: str, other: str) -> tuple[str, str
     _move_identities(tx, keep.id, lose.id)
     _move_outbox(tx, keep, lose)
     for table in OWNED:
-        tx.execute(update(table).where(table.c.customer_id == lose.id).values(customer_id=keep.id))
+        tx.execute(_move(table), {"lose": lose.id, "keep": keep.id})
     said = [row for row in (keep, lose) if row.opted_at is not None]
     wish = max(said, key=lambda row: (row.opted_at, row.opted_out_at is not None), default=keep)
     kept = {
@@ -309,37 +319,51 @@ def merge(store: Store, tx: Transaction, one: str, other: str) -> tuple[str, str
         "opted_out_at": wish.opted_out_at,
         "opted_at": wish.opted_at,
     }
-    tx.execute(update(customers).where(customers.c.id == keep.id).values(kept))
-    gone = {"merged_into": keep.id, "name": "", "person_id": None}
-    tx.execute(update(customers).where(customers.c.id == lose.id).values(gone))
+    update_each(tx, customers, [{"id": keep.id, **kept}])
+    update_each(tx, customers, [{"id": lose.id, "merged_into": keep.id, "name": "", "person_id": None}])
     return keep.id, lose.id
+
+
+@prepared
+def _move(table: Table) -> Any:
+    return update(table).where(table.c.customer_id == bindparam("lose")).values(customer_id=bindparam("keep"))
 
 
 def _move_identities(tx: Transaction, keep: str, lose: str) -> None:
     """Of an identity that both have, the one that is known stays."""
-    known = identities.c.confidence == Confidence.KNOWN.value
-    _drop(tx, keep, select(identities.c.kind, identities.c.value).where(identities.c.customer_id == lose, known))
-    _drop(tx, lose, select(identities.c.kind, identities.c.value).where(identities.c.customer_id == keep))
-    tx.execute(update(identities).where(identities.c.customer_id == lose).values(customer_id=keep))
+    tx.execute(_DROP_KNOWN, {"whose": keep, "other": lose})
+    tx.execute(_DROP, {"whose": lose, "other": keep})
+    tx.execute(_move(identities), {"lose": lose, "keep": keep})
 
 
-def _drop(tx: Transaction, customer_id: str, which: Select[tuple[str, str]]) -> None:
-    pairs = [tuple(row) for row in tx.execute(which)]
-    mine = tuple_(identities.c.kind, identities.c.value).in_(pairs)
-    tx.execute(delete(identities).where(identities.c.customer_id == customer_id, mine))
+_THEIRS = identities.alias("theirs")
+_IS_THEIRS = exists().where(
+    _THEIRS.c.customer_id == bindparam("other"),
+    _THEIRS.c.kind == identities.c.kind,
+    _THEIRS.c.value == identities.c.value,
+)
+_MINE = delete(identities).where(identities.c.customer_id == bindparam("whose"))
+_DROP = Prepared(_MINE.where(_IS_THEIRS))
+_DROP_KNOWN = Prepared(_MINE.where(_IS_THEIRS.where(_THEIRS.c.confidence == Confidence.KNOWN.value)))
 
 
 def _move_outbox(tx: Transaction, keep: Row[Any], lose: Row[Any]) -> None:
     """The lost one's person need not be created; what waited for it goes to the kept one's person."""
-    unneeded = (
-        (outbox.c.customer_id == lose.id)
-        & (outbox.c.kind == "person")
-        & (outbox.c.state == OWED)
-        & outbox.c.marked_at.is_(None)
-    )
-    tx.execute(update(outbox).where(unneeded).values(state=CANCELLED, reason="merged", fence=outbox.c.fence + 1))
+    tx.execute(_UNNEEDED, {"whose": lose.id})
     if keep.person_id:
         _release(tx, [lose.id])
+
+
+_UNNEEDED = Prepared(
+    update(outbox)
+    .where(
+        outbox.c.customer_id == bindparam("whose"),
+        outbox.c.kind == "person",
+        outbox.c.state == OWED,
+        outbox.c.marked_at.is_(None),
+    )
+    .values(state=CANCELLED, reason="merged", fence=outbox.c.fence + 1)
+)
 
 
 def by_persons(tx: Transaction, person_ids: Iterable[str]) -> dict[str, str]:
@@ -347,7 +371,7 @@ def by_persons(tx: Transaction, person_ids: Iterable[str]) -> dict[str, str]:
     return {row.person_id: row.id for row in tx.execute(_BY_PERSONS, {"person_ids": list(person_ids)})}
 
 
-_BY_PERSONS = (
+_BY_PERSONS = Prepared(
     select(customers.c.person_id, customers.c.id)
     .where(among(customers.c.person_id, "person_ids"), customers.c.merged_into.is_(None))
     .order_by(customers.c.created_at.desc())
@@ -368,10 +392,14 @@ def unlink(tx: Transaction, ids: Iterable[str]) -> None:
     tx.execute(_HOLD, asked)
 
 
-_UNLINK = update(customers).where(among(customers.c.id, "ids")).values(person_id=None)
-_HOLD = (
+_UNLINK = Prepared(update(customers).where(among(customers.c.id, "ids")).values(person_id=None))
+_HOLD = Prepared(
     update(outbox)
-    .where(among(outbox.c.customer_id, "ids"), outbox.c.state == OWED, outbox.c.kind.in_(["entry", "task"]))
+    .where(
+        among(outbox.c.customer_id, "ids"),
+        outbox.c.state == OWED,
+        or_(outbox.c.kind == "entry", outbox.c.kind == "task"),
+    )
     .values(state=WAITING)
 )
 
@@ -380,7 +408,7 @@ def _release(tx: Transaction, customer_ids: Iterable[str]) -> None:
     owes(tx, set(tx.scalars(_RELEASE, {"ids": list(customer_ids)})))
 
 
-_RELEASE = (
+_RELEASE = Prepared(
     update(outbox)
     .where(among(outbox.c.customer_id, "ids"), outbox.c.state == WAITING)
     .values(state=OWED)

@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, select
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.rows import insert_new
 from cxsdk.store.tables import decisions
 
@@ -50,7 +51,9 @@ def _last(tx: Transaction, subjects: set[str]) -> dict[str, tuple[str, str]]:
 _NEWEST = (
     select(func.max(decisions.c.id)).where(among(decisions.c.subject_id, "subjects")).group_by(decisions.c.subject_id)
 )
-_LAST = select(decisions.c.subject_id, decisions.c.verdict, decisions.c.reason).where(decisions.c.id.in_(_NEWEST))
+_LAST = Prepared(
+    select(decisions.c.subject_id, decisions.c.verdict, decisions.c.reason).where(decisions.c.id.in_(_NEWEST))
+)
 
 
 def note(

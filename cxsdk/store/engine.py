@@ -2,60 +2,54 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from time import monotonic
-from typing import Any
+from typing import Any, overload
 
-from pydantic_core import from_json, to_json
-from sqlalchemy import Connection, Engine, Interval, Select, bindparam, create_engine, event, func, select
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    Executable,
+    Interval,
+    Result,
+    ScalarResult,
+    Select,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
     InterfaceError,
-    InvalidatePoolError,
     NoSuchModuleError,
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 from sqlalchemy.sql.elements import ColumnElement
 
 from cxsdk.domain.clock import Clock, SystemClock
 from cxsdk.errors import ConfigurationError, StoreUnavailable
 from cxsdk.observe.crashing import passing
+from cxsdk.store.connecting import postgres_engine, sqlite_engine
+from cxsdk.store.prepared import NOTHING, Given, Prepared, run
 from cxsdk.store.types import UtcDateTime
-
-#: How long a writer waits for another process's write lock on SQLite, in seconds.
-BUSY_TIMEOUT_S = 10
-
-#: How much of a SQLite file each connection may keep in memory, in KiB; SQLite's own 2 MB hold little of a busy one.
-CACHE_KIB = 65_536
-
-#: A connection inside one transaction; every query of the store takes one.
-Transaction = Connection
-
-#: How long a connection to PostgreSQL rests before it is asked whether it is still there, in seconds.
-PING_AFTER_S = 1.0
 
 #: PostgreSQL's codes where of two transactions that wait for each other it ends one (deadlock_detected and
 #: serialization_failure, https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _LOST_RACES = ("40P01", "40001")
-
-_LANES = "cxsdk.lanes"
-_RESTS_SINCE = "cxsdk.rests_since"
 
 
 #: Of no length: the present moment is so far from now.
 NOW = timedelta(0)
 # The statement's time, not the clock's: a moment that does not move on can be looked for in an index
 _STATEMENT_TIME: ColumnElement[datetime] = func.statement_timestamp(type_=UtcDateTime)
+_NOW = Prepared(select(_STATEMENT_TIME))
 
 
 class LostRace(Exception):
@@ -85,6 +79,39 @@ class Dialect:
         return query if self.is_sqlite else query.with_for_update()
 
 
+class Transaction:
+    """A connection inside one transaction; every query of the store takes one."""
+
+    def __init__(self, connection: Connection) -> None:
+        #: SQLAlchemy's own.
+        self.connection = connection
+        self.dialect = connection.dialect
+        #: For which it owes something that can be done as soon as it is committed.
+        self.lanes: set[str] = set()
+
+    @overload
+    def execute(self, statement: Prepared, given: Given | Sequence[Given] = ...) -> Result[*tuple[Any, ...]]: ...
+    @overload
+    def execute(
+        self, statement: Executable, given: Given | Sequence[Given] = ...
+    ) -> CursorResult[*tuple[Any, ...]]: ...
+    def execute(
+        self, statement: Prepared | Executable, given: Given | Sequence[Given] = NOTHING
+    ) -> Result[*tuple[Any, ...]]:
+        """Runs a statement: once with these parameters, or once with each of several."""
+        if isinstance(statement, Prepared):
+            return run(self.connection, statement, given)
+        return self.connection.execute(statement, given)
+
+    def scalars(self, statement: Prepared | Executable, given: Given = NOTHING) -> ScalarResult[Any]:
+        """The first column of each row."""
+        return self.execute(statement, given).scalars()
+
+    def scalar(self, statement: Prepared | Executable, given: Given = NOTHING) -> Any:
+        """The first column of the first row, or None where there is none."""
+        return self.execute(statement, given).scalar()
+
+
 class Store:
     """The database of one installation. Cheap to make: it connects when it is first used.
 
@@ -100,9 +127,9 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.dialect = Dialect(self.is_sqlite, tells_time=not self.is_sqlite and isinstance(clock, SystemClock))
         self._in_memory = self.is_sqlite and not self.url.database
-        self._writer = _sqlite_engine(self.url, "IMMEDIATE") if self.is_sqlite else _postgres_engine(self.url)
+        self._writer = sqlite_engine(self.url, "IMMEDIATE") if self.is_sqlite else postgres_engine(self.url)
         separate = self.is_sqlite and not self._in_memory
-        self._reader = _sqlite_engine(self.url, "DEFERRED") if separate else self._writer
+        self._reader = sqlite_engine(self.url, "DEFERRED") if separate else self._writer
         # SQLite has one writer: threads of one process queue here instead of polling the file's lock.
         self._lock = threading.RLock() if self.is_sqlite else None
 
@@ -117,7 +144,7 @@ class Store:
 
     def moment(self, tx: Transaction) -> datetime:
         """The present moment as a value, to be written down or compared with what was."""
-        return tx.execute(select(_STATEMENT_TIME)).scalar_one() if self.dialect.tells_time else self.clock.now()
+        return tx.scalar(_NOW) if self.dialect.tells_time else self.clock.now()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -125,20 +152,19 @@ class Store:
 
         Once it is committed, the lanes for which it owes something now are rung for.
         """
-        with self._queue(), _told_plainly(), self._writer.begin() as transaction:
-            lanes: set[str] = set()
-            transaction.info[_LANES] = lanes
-            yield transaction
+        with self._queue(), _told_plainly(), self._writer.begin() as connection:
+            tx = Transaction(connection)
+            yield tx
             passing("before commit")
         passing("after commit")
-        if lanes:
-            self.ring(sorted(lanes))
+        if tx.lanes:
+            self.ring(sorted(tx.lanes))
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads."""
-        with self._queue() if self._in_memory else nullcontext(), _told_plainly(), self._reader.begin() as transaction:
-            yield transaction
+        with self._queue() if self._in_memory else nullcontext(), _told_plainly(), self._reader.begin() as connection:
+            yield Transaction(connection)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -159,7 +185,7 @@ class Store:
 
 def owes(tx: Transaction, lanes: Iterable[str]) -> None:
     """Notes that a transaction owes work in these lanes that can be done as soon as it is committed."""
-    tx.info[_LANES].update(lanes)
+    tx.lanes.update(lanes)
 
 
 def _checked(url: str) -> URL:
@@ -192,60 +218,3 @@ def _told_plainly() -> Iterator[None]:
         if error.connection_invalidated:
             raise StoreUnavailable("The connection to the database was lost.") from error
         raise
-
-
-def _dumps(value: Any) -> str:
-    return to_json(value).decode()
-
-
-#: How JSON is written and read: by pydantic's own, several times as fast as the standard library's.
-_JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": from_json}
-
-
-def _postgres_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **_JSON)
-
-    @event.listens_for(engine, "checkin")
-    def _rest(_: object, record: ConnectionPoolEntry) -> None:
-        record.info[_RESTS_SINCE] = monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def _ping_what_rested(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
-        # A ping saves a failed request after a restart of the server; of a connection at work it is a wasted round trip
-        rested = monotonic() - record.info.get(_RESTS_SINCE, monotonic())
-        if rested > PING_AFTER_S and not _answers(engine, connection):
-            raise InvalidatePoolError
-
-    return engine.execution_options(isolation_level="READ COMMITTED")
-
-
-def _answers(engine: Engine, connection: DBAPIConnection) -> bool:
-    try:
-        return engine.dialect.do_ping(connection)
-    except engine.dialect.loaded_dbapi.Error:
-        return False
-
-
-def _sqlite_engine(url: URL, begin: str) -> Engine:
-    engine = create_engine(
-        url,
-        **_JSON,
-        hide_parameters=True,  # what customers say belongs into no log
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
-        poolclass=None if url.database else StaticPool,
-    )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None  # the driver's own BEGIN would come too late for IMMEDIATE
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # acknowledged means on disk
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-        connection.execute("PRAGMA temp_store = MEMORY")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {begin}")
-
-    return engine

@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, delete, select, tuple_, update
+from sqlalchemy import Row, delete, select
 
 from cxsdk.domain.raw import Raw, body_id
+from cxsdk.store.among import among
 from cxsdk.store.engine import Store, Transaction, owes
-from cxsdk.store.rows import insert_new
+from cxsdk.store.prepared import Prepared
+from cxsdk.store.rows import insert_new, update_each
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, inbox
 from cxsdk.store.work import reason_of
 
@@ -67,7 +69,8 @@ def _put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Sto
     rows = [_row(arrival, now) for _, arrival in sorted(unique.items(), key=lambda item: item[0])]
     fresh = {(row.account, row.event_key) for row in insert_new(tx, inbox, rows, "account", "event_key").all()}
     owes(tx, {lane_of(account) for account, _ in fresh})
-    bodies = {key: unique[key].raw.body for key in fresh} | _bodies(tx, [key for key in unique if key not in fresh])
+    known = _stored(tx, [key for key in unique if key not in fresh])
+    bodies = {key: unique[key].raw.body for key in fresh} | {key: row.body for key, row in known.items()}
     return [_outcome(arrival, unique, fresh, bodies) for arrival in arrivals]
 
 
@@ -75,16 +78,23 @@ def _key(arrival: Arrival) -> tuple[str, str]:
     return arrival.account, arrival.raw.id
 
 
-def _are(keys: Sequence[tuple[str, str]]) -> Any:
-    """These records. SQLite searches by single columns; by pairs of values it would look through all records."""
-    accounts, event_keys = {account for account, _ in keys}, [key for _, key in keys]
-    pairs = tuple_(inbox.c.account, inbox.c.event_key).in_(keys)
-    return inbox.c.account.in_(accounts) & inbox.c.event_key.in_(event_keys) & pairs
+def _stored(tx: Transaction, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Row[Any]]:
+    """Those of these records that are there."""
+    asked = {"accounts": sorted({account for account, _ in keys}), "keys": [key for _, key in keys]}
+    found = {(row.account, row.event_key): row for row in tx.execute(_STORED, asked)} if keys else {}
+    return {key: found[key] for key in keys if key in found}
+
+
+# By single columns: by pairs of values SQLite would look through all records. A few too many do no harm
+_STORED = Prepared(
+    select(inbox.c.account, inbox.c.event_key, inbox.c.state, inbox.c.body).where(
+        among(inbox.c.account, "accounts"), among(inbox.c.event_key, "keys")
+    )
+)
 
 
 def _quarantined(tx: Transaction, arrivals: Sequence[Arrival]) -> set[tuple[str, str]]:
-    mine = _are([_key(arrival) for arrival in arrivals]) & inbox.c.state.in_([DEAD, CANCELLED])
-    return {(account, key) for account, key in tx.execute(select(inbox.c.account, inbox.c.event_key).where(mine))}
+    return {key for key, row in _stored(tx, [_key(a) for a in arrivals]).items() if row.state in (DEAD, CANCELLED)}
 
 
 def _beside(arrival: Arrival) -> Arrival:
@@ -106,14 +116,6 @@ def _row(arrival: Arrival, now: datetime) -> dict[str, object]:
     }
 
 
-def _bodies(tx: Transaction, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
-    if not keys:
-        return {}
-    found = select(inbox.c.account, inbox.c.event_key, inbox.c.body)
-    rows = tx.execute(found.where(_are(keys)))
-    return {(account, key): body for account, key, body in rows}
-
-
 def _outcome(
     arrival: Arrival,
     unique: dict[tuple[str, str], Arrival],
@@ -129,7 +131,7 @@ def _outcome(
 def set_aside(store: Store, tx: Transaction, row_id: int, reason: str) -> None:
     """Quarantines a record that cannot be understood; it stays, with the reason, until a person decides."""
     aside = {"state": DEAD, "next_at": store.moment(tx), "reason": reason_of(reason)}
-    tx.execute(update(inbox).where(inbox.c.id == row_id).values(aside))
+    update_each(tx, inbox, [{"id": row_id, **aside}])
 
 
 def purge(tx: Transaction, before: datetime, limit: int = 5_000) -> int:

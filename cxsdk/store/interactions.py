@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +12,7 @@ from cxsdk.domain.ids import stable_id
 from cxsdk.domain.interaction import Interaction, InteractionFact, Kind, fold
 from cxsdk.store.among import among
 from cxsdk.store.engine import Dialect, Store, Transaction
+from cxsdk.store.prepared import prepared
 from cxsdk.store.rows import insert_new, update_each
 from cxsdk.store.tables import interactions
 
@@ -40,7 +40,7 @@ def load(store: Store, tx: Transaction, ids: Sequence[str], default: Kind) -> di
     return {row.id: known_from(row, default) for row in tx.execute(_load(store.dialect), {"ids": sorted(ids)}).all()}
 
 
-@cache
+@prepared
 def _load(sql: Dialect) -> Any:
     mine = among(interactions.c.id, "ids")
     return sql.locked(select(interactions).where(mine).order_by(interactions.c.id))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, or_, select
+from sqlalchemy import Row, and_, bindparam, or_, select
 
 from cxsdk.domain.survey import InvitationState
 from cxsdk.store.among import among
 from cxsdk.store.engine import Transaction
+from cxsdk.store.prepared import Prepared, prepared
 from cxsdk.store.rows import given, insert_new, inserting, update_each
 from cxsdk.store.tables import CANCELLED, DEAD, cases, invitations, outbox, responses
 
 #: States in which it is still open whether a question is asked.
 PENDING = (InvitationState.SCHEDULED, InvitationState.HELD)
-_BY_IDS = select(invitations).where(among(invitations.c.id, "ids"))
+_BY_IDS = Prepared(select(invitations).where(among(invitations.c.id, "ids")))
 #: States that do not count towards a budget: nothing reached the customer.
 NOT_ASKED = (InvitationState.SKIPPED, InvitationState.FAILED)
 
@@ -54,20 +54,37 @@ def by_tokens(tx: Transaction, tokens: Iterable[str]) -> dict[str, Row[Any]]:
     return {row.token: row for row in tx.execute(_BY_TOKENS, {"tokens": list(tokens)})}
 
 
-_BY_TOKENS = select(invitations).where(among(invitations.c.token, "tokens"))
+_BY_TOKENS = Prepared(select(invitations).where(among(invitations.c.token, "tokens")))
 
 
 def pending(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     """Those of a customer of which it is still open whether they are sent."""
-    open_ = invitations.c.state.in_(PENDING) & invitations.c.decided_at.is_(None)
-    query = select(invitations).where(invitations.c.customer_id == customer_id, open_)
-    return tx.execute(query.order_by(invitations.c.not_before)).all()
+    return tx.execute(_PENDING, {"whose": customer_id}).all()
+
+
+_PENDING = Prepared(
+    select(invitations)
+    .where(
+        invitations.c.customer_id == bindparam("whose"),
+        or_(*(invitations.c.state == state for state in PENDING)),
+        invitations.c.decided_at.is_(None),
+    )
+    .order_by(invitations.c.not_before)
+)
 
 
 def on_their_way(tx: Transaction, customer_id: str) -> Sequence[Row[Any]]:
     """Those of a customer that were decided on and that no channel has taken yet."""
-    decided = (invitations.c.state == InvitationState.SCHEDULED.value) & invitations.c.decided_at.is_not(None)
-    return tx.execute(select(invitations).where(invitations.c.customer_id == customer_id, decided)).all()
+    return tx.execute(_ON_THEIR_WAY, {"whose": customer_id}).all()
+
+
+_ON_THEIR_WAY = Prepared(
+    select(invitations).where(
+        invitations.c.customer_id == bindparam("whose"),
+        invitations.c.state == InvitationState.SCHEDULED.value,
+        invitations.c.decided_at.is_not(None),
+    )
+)
 
 
 def asked(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict[str, list[tuple[str, datetime]]]:
@@ -78,12 +95,14 @@ def asked(tx: Transaction, customer_ids: Iterable[str], since: datetime) -> dict
     return found
 
 
-_ASKED = select(invitations.c.customer_id, invitations.c.kind, invitations.c.decided_at).where(
-    among(invitations.c.customer_id, "ids"),
-    invitations.c.decided_at > bindparam("since"),
-    # What may have arrived counts as asked
-    or_(invitations.c.state.not_in(NOT_ASKED), invitations.c.reason == "outcome_unknown"),
-    invitations.c.kind != "closing",
+_ASKED = Prepared(
+    select(invitations.c.customer_id, invitations.c.kind, invitations.c.decided_at).where(
+        among(invitations.c.customer_id, "ids"),
+        invitations.c.decided_at > bindparam("since"),
+        # What may have arrived counts as asked
+        or_(and_(*(invitations.c.state != state for state in NOT_ASKED)), invitations.c.reason == "outcome_unknown"),
+        invitations.c.kind != "closing",
+    )
 )
 
 
@@ -95,12 +114,15 @@ def automatic_messages(tx: Transaction, customer_ids: Iterable[str], since: date
     return found
 
 
-_AUTOMATIC = select(outbox.c.customer_id, outbox.c.created_at).where(
-    among(outbox.c.customer_id, "ids"),
-    outbox.c.kind == "message",
-    outbox.c.automatic,
-    outbox.c.created_at > bindparam("since"),
-    outbox.c.state.not_in([DEAD, CANCELLED]),
+_AUTOMATIC = Prepared(
+    select(outbox.c.customer_id, outbox.c.created_at).where(
+        among(outbox.c.customer_id, "ids"),
+        outbox.c.kind == "message",
+        outbox.c.automatic,
+        outbox.c.created_at > bindparam("since"),
+        outbox.c.state != DEAD,
+        outbox.c.state != CANCELLED,
+    )
 )
 
 
@@ -109,7 +131,9 @@ def with_active_case(tx: Transaction, customer_ids: Iterable[str]) -> set[str]:
     return set(tx.scalars(_WITH_ACTIVE_CASE, {"ids": list(customer_ids)}))
 
 
-_WITH_ACTIVE_CASE = select(cases.c.customer_id).where(among(cases.c.customer_id, "ids"), cases.c.state != "closed")
+_WITH_ACTIVE_CASE = Prepared(
+    select(cases.c.customer_id).where(among(cases.c.customer_id, "ids"), cases.c.state != "closed")
+)
 
 
 def responses_to(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
@@ -117,7 +141,7 @@ def responses_to(tx: Transaction, ids: Iterable[str]) -> dict[str, Row[Any]]:
     return {row.invitation_id: row for row in tx.execute(_RESPONSES_TO, {"ids": list(ids)})}
 
 
-_RESPONSES_TO = select(responses).where(among(responses.c.invitation_id, "ids"))
+_RESPONSES_TO = Prepared(select(responses).where(among(responses.c.invitation_id, "ids")))
 
 
 def save_responses(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -126,7 +150,7 @@ def save_responses(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
         tx.execute(_save_responses(tx.dialect.name), given(tx, responses, rows))
 
 
-@cache
+@prepared
 def _save_responses(on: str) -> Any:
     insert = inserting(on, responses, list(responses.c.keys()))
     rest = {column.name: insert.excluded[column.name] for column in responses.c if column.name != "invitation_id"}

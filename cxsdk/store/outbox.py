@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, case, or_, select, update
+from sqlalchemy import Row, bindparam, case, or_, select, update
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
+from cxsdk.store.prepared import Prepared, prepared
 from cxsdk.store.rows import given, inserting
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, WAITING, outbox
 
@@ -61,7 +61,7 @@ def owe(store: Store, tx: Transaction, things: Sequence[Owed]) -> None:
     owes(tx, {lane_of(thing.account, thing.kind) for thing in things if not thing.waits})
 
 
-@cache
+@prepared
 def _owe(on: str, names: tuple[str, ...]) -> Any:
     new = inserting(on, outbox, names)
     again = or_(*(outbox.c.state == state for state in (DONE, DEAD, WAITING)))
@@ -101,15 +101,21 @@ def mark(store: Store, tx: Transaction, ids: Sequence[int]) -> None:
         tx.execute(_mark(store.dialect), {"ids": ids, **store.times(now=NOW)})
 
 
-@cache
+@prepared
 def _mark(sql: Dialect) -> Any:
     return update(outbox).where(among(outbox.c.id, "ids")).values(marked_at=sql.at("now"))
 
 
 def already(tx: Transaction, account: str, kind: OutKind, keys: Iterable[str]) -> set[str]:
     """Those of these keys that are owed or written."""
-    mine = (outbox.c.account == account) & (outbox.c.kind == kind.value) & outbox.c.key.in_(list(keys))
-    return set(tx.scalars(select(outbox.c.key).where(mine)))
+    return set(tx.scalars(_ALREADY, {"of": account, "what": kind.value, "keys": keys}))
+
+
+_ALREADY = Prepared(
+    select(outbox.c.key).where(
+        outbox.c.account == bindparam("of"), outbox.c.kind == bindparam("what"), among(outbox.c.key, "keys")
+    )
+)
 
 
 def messages(
@@ -122,13 +128,15 @@ def messages(
     return {row.key: row.customer_id for row in tx.execute(_MESSAGES, about)}
 
 
-_MESSAGES = select(outbox.c.key, outbox.c.customer_id).where(
-    outbox.c.kind == OutKind.MESSAGE.value,
-    among(outbox.c.key, "keys"),
-    or_(
-        among(outbox.c.account, "accounts"),
-        among(outbox.c.customer_id, "customer_ids"),
-    ),
+_MESSAGES = Prepared(
+    select(outbox.c.key, outbox.c.customer_id).where(
+        outbox.c.kind == OutKind.MESSAGE.value,
+        among(outbox.c.key, "keys"),
+        or_(
+            among(outbox.c.account, "accounts"),
+            among(outbox.c.customer_id, "customer_ids"),
+        ),
+    )
 )
 
 
@@ -149,5 +157,13 @@ def cancel_messages(tx: Transaction, customer_id: str, reason: str, *, invitatio
 
 def written_as(tx: Transaction, account: str, kind: OutKind, provider_id: str) -> Row[Any] | None:
     """The row that a provider knows under this id of its own; ids of one kind may be those of another, too."""
-    mine = (outbox.c.account == account) & (outbox.c.kind == kind.value)
-    return tx.execute(select(outbox).where(mine, outbox.c.provider_id == provider_id)).first()
+    return tx.execute(_WRITTEN_AS, {"of": account, "what": kind.value, "its_id": provider_id}).first()
+
+
+_WRITTEN_AS = Prepared(
+    select(outbox).where(
+        outbox.c.account == bindparam("of"),
+        outbox.c.kind == bindparam("what"),
+        outbox.c.provider_id == bindparam("its_id"),
+    )
+)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from pydantic_core import to_json
 from sqlalchemy import (
-    CursorResult,
     LargeBinary,
+    Result,
     Subquery,
     Table,
     Text,
@@ -29,11 +28,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cxsdk.store.engine import Store, Transaction
+from cxsdk.store.prepared import prepared
 
 Row = Mapping[str, Any]
 
 
-def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> CursorResult[Any]:
+def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> Result[*tuple[Any, ...]]:
     """Inserts those of these rows that no row of the table speaks against, in their order; returns these columns.
 
     Rows are mappings with the same keys, names of columns; there is at least one.
@@ -54,7 +54,7 @@ def update_each(tx: Transaction, table: Table, rows: Sequence[Row]) -> None:
 def inserting(on: str, table: Table, names: Sequence[str]) -> Any:
     """An INSERT of ``given`` rows on the database of this name, to which ON CONFLICT and RETURNING may be added."""
     if on == "sqlite":
-        return sqlite.insert(table)
+        return sqlite.insert(table).values({name: bindparam(name) for name in names})
     return postgresql.insert(table).from_select(list(names), select(*_unpacked(table, names).c))
 
 
@@ -76,13 +76,13 @@ def insert_for(store: Store) -> Any:
 _GIVEN = "given_"
 
 
-@cache
+@prepared
 def _insert_new(on: str, table: Table, names: tuple[str, ...], returning: tuple[str, ...]) -> Any:
     insert = inserting(on, table, names).on_conflict_do_nothing()
     return insert.returning(*(table.c[name] for name in returning)) if returning else insert
 
 
-@cache
+@prepared
 def _update_each(on: str, table: Table, names: tuple[str, ...]) -> Any:
     new: Any = (
         {name: bindparam(f"{_GIVEN}{name}") for name in names} if on == "sqlite" else dict(_unpacked(table, names).c)

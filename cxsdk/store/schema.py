@@ -18,7 +18,7 @@ def upgrade(store: Store) -> str:
     """Brings the database to this version's schema, one migration at a time; tells the version it has then."""
     config = _config()
     with store.write() as tx:
-        config.attributes["connection"] = tx
+        config.attributes["connection"] = tx.connection
         command.upgrade(config, "head")
     return current(store) or ""
 
@@ -33,7 +33,7 @@ def upgrade_sqlite(store: Store) -> None:
 def current(store: Store) -> str | None:
     """The version that the database has, or None where it has none of our tables."""
     with store.read() as tx:
-        return MigrationContext.configure(tx).get_current_revision()
+        return MigrationContext.configure(tx.connection).get_current_revision()
 
 
 def newest() -> str | None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Integer, Row, Table, and_, bindparam, delete, exists, func, or_, select, union, union_all, update
 
 from cxsdk.store.among import among
 from cxsdk.store.engine import NOW, Dialect, Store, Transaction, owes
+from cxsdk.store.prepared import Prepared, prepared
 from cxsdk.store.rows import given, insert_for, inserting, update_each
 from cxsdk.store.tables import DEAD, OWED, UNKNOWN, due, inbox, outbox, rings
 from cxsdk.store.types import UtcDateTime
@@ -46,7 +46,7 @@ def claim(
     return sorted(taken, key=lambda row: row.id)  # RETURNING promises no order
 
 
-@cache
+@prepared
 def _claim(sql: Dialect, table: Table, *, both_ends: bool) -> Any:
     ripe = select(table.c.id).where(_due_now(sql, table))
     ends = [ripe.order_by(table.c.next_at).limit(bindparam("at_most", type_=Integer))]
@@ -75,7 +75,7 @@ def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Cla
     return {row.id for row in rows if (row.id, row.fence) in held}
 
 
-@cache
+@prepared
 def _still_ours(sql: Dialect, table: Table) -> Any:
     return sql.locked(select(table.c.id, table.c.fence).where(among(table.c.id, "ids")).order_by(table.c.id))
 
@@ -90,7 +90,7 @@ def settle_all(tx: Transaction, table: Table, ids: Iterable[int], **values: Any)
     tx.execute(_settle_all(table, tuple(values)), {"ids": list(ids), **{f"new_{k}": v for k, v in values.items()}})
 
 
-@cache
+@prepared
 def _settle_all(table: Table, names: tuple[str, ...]) -> Any:
     columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     return update(table).where(among(table.c.id, "ids")).values(columns)
@@ -111,7 +111,7 @@ def schedule_all(tx: Transaction, store: Store, lane: str, looks: Sequence[tuple
         owes(tx, [lane])
 
 
-@cache
+@prepared
 def _schedule(on: str) -> Any:
     insert = inserting(on, due, ("lane", "key", "next_at", "state"))
     moved = {"next_at": insert.excluded.next_at, "fence": due.c.fence + 1, "state": OWED}
@@ -120,7 +120,10 @@ def _schedule(on: str) -> Any:
 
 def unschedule(tx: Transaction, lane: str, key: str) -> None:
     """Owes no look at ``key`` any more."""
-    tx.execute(delete(due).where(due.c.lane == lane, due.c.key == key))
+    tx.execute(_UNSCHEDULE, {"in_lane": lane, "its_key": key})
+
+
+_UNSCHEDULE = Prepared(delete(due).where(due.c.lane == bindparam("in_lane"), due.c.key == bindparam("its_key")))
 
 
 def finish_due(store: Store, tx: Transaction, claims: Iterable[Claim]) -> set[int]:
@@ -131,7 +134,7 @@ def finish_due(store: Store, tx: Transaction, claims: Iterable[Claim]) -> set[in
     return ours
 
 
-_FINISH_DUE = delete(due).where(among(due.c.id, "ids"))
+_FINISH_DUE = Prepared(delete(due).where(among(due.c.id, "ids")))
 
 
 def is_owed(store: Store, tx: Transaction, table: Table, lane: str) -> bool:
@@ -139,7 +142,7 @@ def is_owed(store: Store, tx: Transaction, table: Table, lane: str) -> bool:
     return tx.execute(_is_owed(store.dialect, table), {"in_lane": lane, **store.times(now=NOW)}).first() is not None
 
 
-@cache
+@prepared
 def _is_owed(sql: Dialect, table: Table) -> Any:
     return select(table.c.id).where(_due_now(sql, table)).limit(1)
 
@@ -153,7 +156,7 @@ def owed_lanes(store: Store, tx: Transaction) -> list[str]:
     return sorted(set(tx.scalars(_owed_lanes(store.dialect), store.times(now=NOW))))
 
 
-@cache
+@prepared
 def _owed_lanes(sql: Dialect) -> Any:
     return union_all(*(_owed_lanes_of(sql, table) for table in OWED_TABLES))
 
@@ -173,7 +176,9 @@ def next_due(tx: Transaction) -> datetime | None:
     return min((moment for moment in tx.scalars(_NEXT_DUE) if moment is not None), default=None)
 
 
-_NEXT_DUE = union_all(*(select(func.min(t.c.next_at, type_=UtcDateTime)).where(t.c.state == OWED) for t in OWED_TABLES))
+_NEXT_DUE = Prepared(
+    union_all(*(select(func.min(t.c.next_at, type_=UtcDateTime)).where(t.c.state == OWED) for t in OWED_TABLES))
+)
 
 
 def set_aside(tx: Transaction) -> dict[str, int]:
@@ -191,7 +196,7 @@ def take_ring(store: Store, tx: Transaction, lane: str, patience: timedelta) -> 
     return tx.execute(_take_ring(store.dialect, insert_for(store)), {"new_lane": lane, **times}).first() is not None
 
 
-@cache
+@prepared
 def _take_ring(sql: Dialect, insert_into: Any) -> Any:
     insert = insert_into(rings).values(lane=bindparam("new_lane"), rung_at=sql.at("now"))
     return insert.on_conflict_do_update(

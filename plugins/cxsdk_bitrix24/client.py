@@ -170,23 +170,24 @@ class Api:
             last = listing.at(found[-1])
             whole = [each for each in found if listing.at(each) < last]
             if not whole:  # a whole page of one second
-                whole, last = list(self._second(listing, last)), last + timedelta(seconds=1)
+                last += timedelta(seconds=1)
+                window[f"<{listing.changed}"] = time_of(last)
+                whole = [each for page in self.pages(listing, window) for each in page]
             if last <= begin:  # a portal that repeats itself
                 return
             yield whole, last
             begin = last
 
-    def _second(self, listing: Listing, at: datetime) -> Iterator[Record]:
-        last, window = (
-            0,
-            {f">={listing.changed}": time_of(at), f"<{listing.changed}": time_of(at + timedelta(seconds=1))},
-        )
-        while True:
-            found = self._page(listing.command({**window, f">{listing.id}": last}, listing.id))
-            yield from found
-            if len(found) < PAGE or int(found[-1][listing.id]) <= last:
-                return
+    def pages(self, listing: Listing, conditions: Mapping[str, Any], after: int = 0) -> Iterator[list[Record]]:
+        """Pages of the records for which the conditions hold, in the order of their ids, behind one of them."""
+        while found := self._page(listing.command({**conditions, f">{listing.id}": after}, listing.id)):
             last = int(found[-1][listing.id])
+            if last <= after:  # a portal that repeats itself
+                return
+            yield found
+            after = last
+            if len(found) < PAGE:
+                return
 
     def _page(self, command: Command) -> list[Record]:
         return records(self.call(command.method, command.params))

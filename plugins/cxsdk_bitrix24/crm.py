@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -33,6 +34,7 @@ from cxsdk import (
     Stop,
     Task,
     Usage,
+    each_day,
 )
 from cxsdk_bitrix24.client import Api
 from cxsdk_bitrix24.commands import Command
@@ -41,13 +43,13 @@ from cxsdk_bitrix24.incoming import PROOF, facts_of, form_of
 from cxsdk_bitrix24.lookups import found_people, written
 from cxsdk_bitrix24.outgoing import ENTITIES, person_command, searches
 from cxsdk_bitrix24.samples import sample_events
-from cxsdk_bitrix24.sources import NEWS, SETTLED, Reading, converted, deals_read, todos
+from cxsdk_bitrix24.sources import NEWS, SETTLED, Reading, converted, deals_due, deals_read, todos
 from cxsdk_bitrix24.writing import Writer
 
 if TYPE_CHECKING:
     import requests
 
-_WEBHOOK = re.compile(r"(?P<portal>https?://[^\s/?#@]+)/rest/\d+/(?P<code>[^\s/?#]+)/?")
+_WEBHOOK = re.compile(r"https?://[^\s/?#@]+/rest/\d+/(?P<code>[^\s/?#]+)/?")
 _SERVER = "https://oauth.bitrix24.tech/oauth/token/"
 
 
@@ -198,7 +200,11 @@ class Bitrix24(CRM, Inbound):
         deals = self._deals()
         readings = {"tasks": todos(self.origin), "conversions": converted()}
         readings |= {"deals": deals_read(deals)} if deals else {}
-        return {name: self._reader(reading) for name, reading in readings.items()}
+        due = {"due": self._due} if deals.awaited else {}
+        return {**{name: self._reader(reading) for name, reading in readings.items()}, **due}
+
+    def _due(self, cursor: str | None, stop: Stop) -> Iterator[Page]:
+        return each_day(partial(deals_due, self._api, self._deals()), cursor, stop, self._clock.now())
 
     def _reader(self, reading: Reading) -> Reader:
         def read(cursor: str | None, stop: Stop) -> Iterator[Page]:

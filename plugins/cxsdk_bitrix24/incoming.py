@@ -95,6 +95,7 @@ class _Deal(_Part):
     currency_id: str | None = None
     updated_time: _Time
     customer: _Customer = _Customer()
+    due: str | None = None
 
 
 def form_of(request: Request) -> dict[str, str]:
@@ -155,6 +156,7 @@ def _deal(deal: _Deal, record: Record, deals: Deals) -> Deal:
     return Deal(
         key=f"deal:{deal.id}",
         changed_at=deal.updated_time,
+        due=_day(deal.due),
         customer=_customer(deal.customer, deals),
         name=deal.customer.name,
         stage=deal.stage_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from cxsdk import Deals, Raw
@@ -41,22 +41,34 @@ def converted() -> Reading:
 
 def deals_read(deals: Deals) -> Reading:
     """Deals, each with the numbers and addresses of whom it is with."""
+    return Reading(_deals_of(deals), lambda api, found: _told(api, found, deals))
+
+
+def deals_due(api: Api, deals: Deals, day: date, after: str) -> Iterator[tuple[Sequence[Raw], str]]:
+    """Pages of the deals that are dated on a day, as the portal shows it; a place is an id."""
+    begin, end = str(day), str(day + timedelta(days=1))
+    on_it = {str(n): {f">={field}": begin, f"<{field}": end} for n, field in enumerate(deals.awaited)}
+    for found in api.pages(_deals_of(deals), {"0": {"logic": "OR", **on_it}}, int(after or 0)):
+        yield list(_told(api, found, deals, due=begin)), str(found[-1]["id"])
+
+
+def _deals_of(deals: Deals) -> Listing:
     told = ["title", "stageId", "movedTime", "closedate", "opportunity", "currencyId", "contactId", "companyId"]
-    return Reading(items(DEAL, [*told, *deals.dates]), lambda api, found: _deals(api, found, deals))
+    return items(DEAL, [*told, *deals.dates])
 
 
 def _plain(kind: str) -> Callable[[Api, Sequence[Record]], Iterator[Raw]]:
     return lambda _, found: (Raw.of({"kind": kind, "record": record}) for record in found)
 
 
-def _deals(api: Api, found: Sequence[Record], deals: Deals) -> Iterator[Raw]:
+def _told(api: Api, found: Sequence[Record], deals: Deals, **more: str) -> Iterator[Raw]:
     telling = [
         deal for deal in found if deal.get("stageId") in deals.stages or any(deal.get(field) for field in deals.dates)
     ]
     people = _people(api, {who for deal in telling if (who := _customer_of(deal))})
     for deal in telling:
         customer = people.get(_customer_of(deal), {})
-        yield Raw.of({"kind": "deal", "record": {**deal, "customer": customer}})
+        yield Raw.of({"kind": "deal", "record": {**deal, "customer": customer, **more}})
 
 
 def _customer_of(deal: Record) -> Owner | None:

@@ -112,6 +112,8 @@ class HostileChannel(Channel, Inbound):
 class HostileSource(Channel, Inbound):
     """Its sources end programs."""
 
+    token: Secret
+
     def sources(self) -> Mapping[str, Reader]:
         return {deed.replace(" ", "-"): self._reader(do) for deed, do in DEEDS.items()}
 
@@ -128,6 +130,8 @@ class HostileSource(Channel, Inbound):
 
 class NoSources(Channel, Inbound):
     """Cannot even say which sources it has."""
+
+    token: Secret
 
     def sources(self) -> Mapping[str, Reader]:
         raise SystemExit(SECRET)

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -25,6 +25,7 @@ from cxsdk.demo.purchases import Purchase, first_customers, load_purchases
 from cxsdk.demo.report import Report
 from cxsdk.demo.stage import Stage, staged
 from cxsdk.demo.tally import count_contacts, number_of
+from cxsdk.store import prepared
 from cxsdk.store.tables import metadata
 from tests.children import Child, cxsdk
 
@@ -51,19 +52,26 @@ class Plans:
         self.by_statement: dict[str, list[str]] = {}
 
     def __enter__(self) -> Self:
-        event.listen(Engine, "before_cursor_execute", self._explain)
+        event.listen(Engine, "before_cursor_execute", self._executed)
+        self._rows, prepared._rows = prepared._rows, self._prepared
         return self
 
     def __exit__(self, *_: object) -> None:
-        event.remove(Engine, "before_cursor_execute", self._explain)
+        event.remove(Engine, "before_cursor_execute", self._executed)
+        prepared._rows = self._rows
 
-    def _explain(
-        self, connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> None:
+    def _executed(self, _: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        self._explain(cursor, statement, parameters[0] if many else parameters)
+
+    def _prepared(self, cursor: Any, plan: Any, given: Any) -> Sequence[Any]:
+        if given or isinstance(given, Mapping):
+            self._explain(cursor, plan.text, plan.filled(given if isinstance(given, Mapping) else given[0]))
+        return self._rows(cursor, plan, given)
+
+    def _explain(self, cursor: Any, statement: str, values: Any) -> None:
         reads = statement.startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
         if reads and statement not in self.by_statement and threading.current_thread() is not threading.main_thread():
-            values = parameters[0] if many else parameters
-            with closing(connection.connection.cursor()) as asking:
+            with closing(cursor.connection.cursor()) as asking:
                 asking.execute(f"EXPLAIN QUERY PLAN {statement}", values)
                 self.by_statement[statement] = [row[3] for row in asking.fetchall()]
 

@@ -148,6 +148,7 @@ def test_plugins_tells_what_was_found_and_where_it_comes_from(shop: Shop) -> Non
         "distribution": "cxsdk",
         "version": version("cxsdk"),
         "state": "enabled",
+        "code": None,
         "why": None,
         "classes": ["Telegram"],
         "hooks": ["register_channels"],
@@ -371,6 +372,13 @@ def test_a_plugin_that_is_left_out_is_told_with_the_reason() -> None:
     hooks: Any = SimpleNamespace(found=[Found("sms", "our-sms", "1.0", "There is no hook on_call."), Found("email")])
     [found] = checks.check_plugins(hooks)
     assert (found.code, found.about, found.message) == ("plugin_broken", "sms", "There is no hook on_call.")
+
+
+def test_a_plugin_that_requires_another_version_has_a_code_of_its_own() -> None:
+    why = "It requires cxsdk >=99, and this is 0.1.0."
+    hooks: Any = SimpleNamespace(found=[Found("sms", problem=why, code="plugin_incompatible")])
+    [found] = checks.check_plugins(hooks)
+    assert (found.code, found.message) == ("plugin_incompatible", why)
 
 
 # -- live

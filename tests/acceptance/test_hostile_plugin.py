@@ -141,7 +141,8 @@ def test_entries_that_a_crm_fails_on_are_tried_again_and_none_is_lost(tmp_path: 
 
 @pytest.mark.parametrize("deed", sorted(DEEDS))
 def test_a_source_that_fails_keeps_what_it_brought_and_ends_nothing_else(tmp_path: Path, deed: str) -> None:
-    with at_work(tmp_path, FakeCRM(), NoSources(), HostileSource(name="hostile")) as it:
+    token = Secret(SECRET)
+    with at_work(tmp_path, FakeCRM(), NoSources(token=token), HostileSource(name="hostile", token=token)) as it:
         [source] = [source for source in sources.sources_of(it.runtime) if source.name == deed.replace(" ", "-")]
         fence = sources.acquire(it.runtime, source, "test")
         failed: list[Exception] = []

@@ -27,7 +27,7 @@ from starlette.testclient import TestClient
 from cxsdk import CX, Raw, Secret
 from cxsdk.domain.clock import ManualClock, SystemClock
 from cxsdk.errors import StoreUnavailable
-from cxsdk.store import Store, engine, tokens
+from cxsdk.store import Store, connecting, tokens
 from cxsdk.store.inbox import Arrival, Stored
 from cxsdk.store.tables import DEAD, inbox
 from cxsdk.testing.inline import Installation
@@ -351,7 +351,7 @@ def office_on(database: str, tmp_path: Path) -> Iterator[Office]:
 
 @pytest.fixture(params=BOTH)
 def office(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.05)
     with office_on(request.param(request), tmp_path) as office:
         yield office
 
@@ -383,7 +383,7 @@ def check_unavailable(answer: httpx2.Response) -> None:
 def test_while_the_database_is_locked_senders_are_told_to_come_back_and_later_all_is_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connecting, "BUSY_TIMEOUT_S", 0.05)
     with office_on(f"sqlite:///{tmp_path}/cx.db", tmp_path) as office, TestClient(office.app) as web:
         with closing(sqlite3.connect(tmp_path / "cx.db", isolation_level=None)) as another_process:
             another_process.execute("BEGIN IMMEDIATE")

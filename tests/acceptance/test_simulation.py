@@ -26,6 +26,7 @@ from cxsdk.store.inbox import Arrival, Stored
 from cxsdk.testing import Simulation
 from cxsdk.testing.simulation import Violation, company
 from cxsdk.testing.simulation.scenario import Scenario
+from cxsdk.testing.simulation.seeds import outcomes
 
 DAYS = 5
 #: How many seeds are tried each time.
@@ -68,6 +69,12 @@ def _told(seed: int, hash_seed: str) -> bytes:
     command = [sys.executable, "-m", "cxsdk.testing.simulation", "--seed", str(seed), "--days", "1", "--history"]
     done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True, check=True)
     return done.stdout.rstrip(b"\n")
+
+
+def test_seeds_that_run_at_once_tell_what_each_tells_alone() -> None:
+    together = list(outcomes([5, 6], days=1, jobs=2))
+    assert [outcome.is_well for outcome in together] == [True, True]
+    assert [outcome.history for outcome in together] == [outcome.history for outcome in outcomes([5, 6], 1, jobs=1)]
 
 
 def test_another_seed_is_another_history() -> None:

@@ -64,5 +64,5 @@ def test_sqlite_searches_for_each_value_in_an_index(tmp_path: object) -> None:
         with store.read() as tx:
             query = select(due.c.id).where(due.c.lane == text("'due:call'"), among(due.c.key, "keys"))
             compiled = query.compile(store.engine)
-            plan = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("[]",)).all()
+            plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("[]",)).all()
     assert any("SEARCH due USING" in row.detail for row in plan), plan

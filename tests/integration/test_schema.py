@@ -24,7 +24,7 @@ def test_upgraded_databases_have_the_schema_that_the_code_declares(url: str) -> 
     with closing(Store(url, SystemClock())) as store:
         assert schema.upgrade(store) == schema.newest()
         with store.read() as tx:
-            differences = compare_metadata(MigrationContext.configure(tx), metadata)
+            differences = compare_metadata(MigrationContext.configure(tx.connection), metadata)
     assert differences == []
 
 
@@ -44,5 +44,5 @@ def test_a_database_of_a_newer_version_is_served(url: str) -> None:
     with closing(Store(url, SystemClock())) as store:
         schema.upgrade(store)
         with store.write() as tx:
-            tx.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+            tx.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         schema.check(store)

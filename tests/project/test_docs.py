@@ -1,13 +1,11 @@
-"""The pages tell what the code has: every hook, error, text, setting and command, and what they show runs."""
+"""The pages tell what the code has, hold together, and are found."""
 
 from __future__ import annotations
 
 import os
 import re
-import runpy
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -25,26 +23,11 @@ from cxsdk.domain.texts import text_ids
 from cxsdk.errors import CxsdkError, all_errors
 from cxsdk.hooks import specs
 from cxsdk.policy.rules import Budgets
-from tests.children import Child
-from tests.project.tree import PACKAGES, PLUGINS, PYPROJECT, ROOT
+from tests.project.pages import DOCS, PAGES, PROSE, page
+from tests.project.tree import PLUGINS, PYPROJECT, ROOT, SHIPPED
 
-DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
-PROSE = [ROOT / "README.md", ROOT / "CHANGELOG.md", *PAGES]
 HOOKS = [name for name, value in vars(specs).items() if hasattr(value, "cxsdk_spec")]
-#: Servers that speak foreign protocols for tests and the demo have codes of those protocols.
-SHIPPED = [
-    path
-    for package in PACKAGES
-    for path in package.rglob("*.py")
-    if not {"testing", "demo"} & set(path.relative_to(ROOT).parts)
-]
 PART = re.compile(r"^<!-- run: (\S+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-PROGRAM = re.compile(r"^<!-- run -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-def page(name: str) -> str:
-    return (DOCS / name).read_text(encoding="utf-8")
 
 
 def test_what_is_made_of_the_code_is_fresh() -> None:
@@ -145,9 +128,23 @@ def test_a_command_is_documented(name: str) -> None:
 # -- the pages hold together
 
 
+def _in_toctrees() -> Iterator[Path]:
+    for path in PAGES:
+        for tree in re.findall(
+            r"^```{toctree}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        ):
+            for entry in (line for line in tree.splitlines() if line and not line.startswith(":")):
+                yield from path.parent.glob(f"{entry.rpartition('<')[2].rstrip('>')}.md")
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
 def test_a_page_is_on_the_map(path: Path) -> None:
-    assert path.name == "index.md" or f"({path.relative_to(DOCS)})" in page("index.md")
+    assert path in {DOCS / "index.md", *_in_toctrees()}
+
+
+def test_no_page_is_on_the_map_twice() -> None:
+    entries = [path for path in _in_toctrees() if path.name != "index.md"]
+    assert sorted(entries) == sorted(set(entries))
 
 
 @pytest.mark.parametrize("path", PROSE, ids=lambda path: str(path.relative_to(ROOT)))
@@ -162,38 +159,6 @@ def _has(target: Path, anchor: str) -> bool:
         return target.is_dir()
     headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
     return not anchor or anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-
-
-def _programs() -> Iterator[tuple[str, str]]:
-    for path in PROSE:
-        for number, program in enumerate(PROGRAM.findall(path.read_text(encoding="utf-8")), 1):
-            yield f"{path.relative_to(ROOT)}:{number}", program
-
-
-@pytest.mark.parametrize(("place", "program"), [pytest.param(*each, id=each[0]) for each in _programs()])
-def test_a_program_on_a_page_runs(place: str, program: str, tmp_path: Path) -> None:
-    script = tmp_path / "program.py"
-    script.write_text(program, encoding="utf-8")
-    secrets = dict.fromkeys(re.findall(r'Secret\.env\("(\w+)"\)', program), "123456:sample-value")
-    secrets |= {name: "https://example.com/rest/1/sample/" for name in secrets if name.endswith("_URL")}
-    child = Child(_run_program, str(script), env=secrets, log=tmp_path / "said")
-    child.wait(60)
-    assert child.code == 0, child.said()
-    child.kill()
-
-
-def _run_program(script: str) -> None:
-    os.chdir(Path(script).parent)
-    sys.path[:0] = [str(Path(script).parent)]
-    warnings.simplefilter("error")
-    runpy.run_path(script, run_name="__main__")
-
-
-def test_what_programs_import_warns_of_nothing() -> None:
-    imports = {line for _, program in _programs() for line in re.findall(r"^(?:import|from) .*", program, re.MULTILINE)}
-    run = [sys.executable, "-W", "error", "-c", "\n".join(sorted(line for line in imports if not line.endswith("(")))]
-    done = subprocess.run(run, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_sample_of_a_plugins_package_can_be_built(tmp_path: Path) -> None:
@@ -239,8 +204,5 @@ def test_the_tutorial_ends_with_a_plugin_that_conforms_and_a_wheel(tmp_path: Pat
         done = subprocess.run(run, cwd=folder, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
     [wheel] = folder.glob("dist/*.whl")
+    assert f"pip install dist/{wheel.name} " in page("tutorial.md")
     assert "acme_desk/__init__.py" in ZipFile(wheel).namelist()
-
-
-def test_the_pages_have_programs() -> None:
-    assert len(list(_programs())) >= 8

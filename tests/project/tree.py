@@ -18,6 +18,13 @@ def packages(parent: str) -> list[Path]:
 
 PLUGINS = packages("plugins")
 PACKAGES = [ROOT / "cxsdk", *PLUGINS, *packages("workers")]
+#: What runs in production. Servers that speak foreign protocols for tests and the demo have codes of those protocols.
+SHIPPED = [
+    path
+    for package in PACKAGES
+    for path in package.rglob("*.py")
+    if not {"testing", "demo"} & set(path.relative_to(ROOT).parts)
+]
 
 
 def files() -> list[Path]:

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any, cast
 
 from pydantic import PrivateAttr
-from sqlalchemy import event
 
 from cxsdk.app import CX
 from cxsdk.domain.clock import Clock, SystemClock
@@ -32,8 +31,6 @@ class UnreliableStore(Store):
 
     def __init__(self, clock: Clock, boundaries: Boundaries) -> None:
         super().__init__(IN_MEMORY, clock)
-        # There are more statements than SQLite's driver remembers by itself, and all of them come again and again
-        event.listen(self.engine, "do_connect", lambda *args: args[-1].update(cached_statements=1000))
         self._boundaries = boundaries
         self.is_away = False
         self._plain = _plain(self)

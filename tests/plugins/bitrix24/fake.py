@@ -319,7 +319,11 @@ def _referred(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _holds(held: dict[str, Any], filter: Mapping[str, Any]) -> bool:
-    return all(_is(held, name, value) for name, value in filter.items())
+    if filter.get("logic") == "OR":
+        return any(_holds(held, each) for name, each in filter.items() if name != "logic")
+    return all(
+        _holds(held, value) if isinstance(value, dict) else _is(held, name, value) for name, value in filter.items()
+    )
 
 
 def _is(held: dict[str, Any], name: str, wanted: Any) -> bool:
@@ -337,6 +341,8 @@ def _is(held: dict[str, Any], name: str, wanted: Any) -> bool:
 
 def _comparable(value: Any) -> Any:
     text = "" if value is None else str(value)
+    if re.match(r"\d{4}-\d\d-\d\d$", text):  # a day is one of the portal's own zone
+        return datetime.fromisoformat(text).replace(tzinfo=ZONE)
     if re.match(r"\d{4}-\d\d-\d\dT", text):
         return datetime.fromisoformat(text).astimezone(UTC)
     return int(text) if text.isdigit() else text

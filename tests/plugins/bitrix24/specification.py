@@ -78,7 +78,7 @@ class Specification:
         if not (known := self._known(method)):
             return
         names = [*params.get("select", ()), *params.get("order", ())]
-        names += [_PREFIX.sub("", name) for name in params.get("filter", ())]
+        names += _filtered(params.get("filter") or {})
         for name in names:
             if name != "*" and name not in known and not name.startswith("ufCrm"):
                 yield f"{method}: the field {name} is not known"
@@ -108,6 +108,15 @@ class Specification:
         assert found is not None, f"{method} is not in {self._methods}"
         spec: dict[str, Any] = json.loads(found.read_text(encoding="utf-8"))
         return spec
+
+
+def _filtered(filter: Mapping[str, Any]) -> list[str]:
+    """The fields of a filter, and of the conditions in it."""
+    found: list[str] = []
+    for name, value in filter.items():
+        inner = name.isdigit() and isinstance(value, Mapping)
+        found += _filtered(value) if inner else [] if name == "logic" else [_PREFIX.sub("", name)]
+    return found
 
 
 def _typed(described: Mapping[str, Any], value: Any) -> Iterator[str]:

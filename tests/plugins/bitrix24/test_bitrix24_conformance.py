@@ -62,3 +62,4 @@ class TestBitrix24(CRMConformance):
         told = {"title": "Ten chairs", "opportunity": 500, "currencyId": "USD", "stageId": "WON"}
         days = {"closedate": "2026-01-05T03:00:00+03:00", "ufCrm_1720019876535": "2027-01-05T03:00:00+03:00"}
         portal.put(2, contactId=ann, movedTime="2026-01-05T14:00:00+03:00", **told, **days)
+        portal.put(2, contactId=ann, ufCrm_1720019876534="2026-01-05T03:00:00+03:00", **told | {"stageId": "NEW"})

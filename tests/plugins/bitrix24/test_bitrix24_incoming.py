@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -236,8 +236,35 @@ def test_dates_are_events_of_their_days(portal: FakeBitrix24, ann: str) -> None:
     assert subscription.expires_at == datetime(2027, 1, 5, 12, tzinfo=UTC)
 
 
+def due(day: date, *fields: str) -> list[Fact]:
+    """What is told at noon of a day, with no deal changed."""
+    clock = ManualClock(datetime.combine(day, time(12), UTC))
+    plugin = bitrix24(dates=dict.fromkeys(fields, "renewal"))
+    with opened(plugin, clock=clock) as crm:
+        pages = list(crm.sources()["due"](str(day - timedelta(days=1)), Unstopped()))
+        return [fact for page in pages for raw in page.items for fact in crm.parse(raw)]
+
+
+def test_a_renewal_is_told_on_its_day_though_nobody_changes_the_deal(portal: FakeBitrix24, ann: str) -> None:
+    id = deal(portal, ann, stageId="WON", ufCrm_1="2026-03-01T03:00:00+03:00")
+    assert due(date(2026, 2, 28), "ufCrm_1") == due(date(2026, 3, 2), "ufCrm_1") == []
+    [fact] = due(date(2026, 3, 1), "ufCrm_1", "ufCrm_2")
+    assert isinstance(fact, BusinessEvent)
+    assert (fact.key, fact.kind.value) == (f"deal:{id}:ufCrm_1:2026-03-01", "renewal")
+    assert fact.at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_many_that_are_due_on_one_day_are_all_read_once(portal: FakeBitrix24, ann: str) -> None:
+    for _ in range(51):
+        deal(portal, ann, ufCrm_1="2026-03-01T00:00:00+03:00")
+    deal(portal, ann, ufCrm_1="2026-03-01T00:00:00+03:00", ufCrm_2="2026-03-01T00:00:00+03:00")
+    told = [fact.key for fact in due(date(2026, 3, 1), "ufCrm_1", "ufCrm_2")]
+    assert len(told) == len(set(told)) == 53
+
+
 def test_without_stages_and_dates_no_deals_are_read() -> None:
     assert set(bitrix24(stages={}).sources()) == {"tasks", "conversions"}
+    assert "due" not in bitrix24(dates={"ufCrm_1": "subscription"}).sources()
 
 
 def test_more_deals_than_a_page_holds_are_all_read(portal: FakeBitrix24, ann: str) -> None:

@@ -62,7 +62,7 @@ def test_no_token_stands_in_the_database_file(tmp_path: Path, vault_of: Callable
 def test_a_sealed_row_cannot_be_passed_off_as_anothers(store: Store, vault_of: Callable[..., TokenVault]) -> None:
     vault_of().connect(grant())
     with store.write() as tx:
-        tx.exec_driver_sql("UPDATE oauth_tokens SET account = 'other'")
+        tx.connection.exec_driver_sql("UPDATE oauth_tokens SET account = 'other'")
     with pytest.raises(AuthenticationError) as error:
         vault_of(account="other").load()
     assert error.value.code == "secrets_key_wrong"

@@ -1,0 +1,145 @@
+"""Statements that are built and compiled once for each kind of database, and then only run.
+
+SQLAlchemy looks up the compiled form of a statement, the types of its parameters and of its columns each time that it
+runs; on SQLite this takes several times as long as the statement itself. Of what is run for every batch it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, wraps
+from typing import Any, NamedTuple, ParamSpec, cast
+
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Result
+from sqlalchemy.engine import IteratorResult
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.engine.result import SimpleResultMetaData
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+
+#: The values of a statement's parameters, by name.
+Given = Mapping[str, Any]
+#: Of a statement that takes none.
+NOTHING: Given = {}
+
+_Process = Callable[[Any], Any]
+_P = ParamSpec("_P")
+
+
+class Prepared:
+    """A statement whose parameters all have names: ``tx.execute(statement, {name: value})``.
+
+    An INSERT names its columns, and no ``IN`` has a list of values: ``among`` takes many in one parameter.
+    """
+
+    def __init__(self, statement: Executable) -> None:
+        self.statement = statement
+        self._plans: dict[str, _Plan] = {}
+
+    def plan(self, dialect: Dialect) -> _Plan:
+        """How it is run on this kind of database."""
+        plan = self._plans.get(dialect.name)
+        if plan is None:
+            plan = self._plans[dialect.name] = _Plan.of(self.statement, dialect)
+        return plan
+
+
+def prepared(build: Callable[_P, Any]) -> Callable[_P, Prepared]:
+    """Makes a function that builds a statement from what can be hashed one that prepares it once for the same."""
+
+    @cache
+    @wraps(build)
+    def kept(*args: _P.args, **kwargs: _P.kwargs) -> Prepared:
+        return Prepared(build(*args, **kwargs))
+
+    return cast("Callable[_P, Prepared]", kept)
+
+
+class _Parameter(NamedTuple):
+    """A parameter: asked for, and how its value is written; or with a value that is part of the statement."""
+
+    name: str
+    is_asked: bool
+    write: _Process | None
+    value: Any
+
+    @classmethod
+    def of(cls, bind: BindParameter[Any], name: str, value: Any, dialect: Dialect) -> _Parameter:
+        write = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        return cls(name, bind.required, write, value if bind.required or write is None else write(value))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The text of a statement, what its parameters take, and what its columns hold."""
+
+    text: str
+    takes: Sequence[_Parameter]
+    is_ordered: bool  #: the driver takes them in this order, and not by name
+    columns: SimpleResultMetaData | None
+    reads: Sequence[tuple[int, _Process]]
+
+    @classmethod
+    def of(cls, statement: Any, dialect: Dialect) -> _Plan:
+        compiled: SQLCompiler = statement.compile(dialect=dialect)
+        if compiled.post_compile_params:
+            raise TypeError(f"has a list of values, which belong into one parameter: {compiled}")
+        values = compiled.params
+        known = {name: _Parameter.of(bind, name, values[name], dialect) for bind, name in compiled.bind_names.items()}
+        takes = [known[name] for name in compiled.positiontup or known]
+        columns = list(getattr(statement, "exported_columns", ()))
+        reads = [(place, read) for place, column in enumerate(columns) if (read := _reading(column.type, dialect))]
+        keys = SimpleResultMetaData([str(column.key) for column in columns]) if columns else None
+        return cls(compiled.string, takes, compiled.positional, keys, reads)
+
+    def filled(self, given: Given) -> Any:
+        """The parameters as the driver takes them."""
+        values = [
+            (given[name] if write is None else write(given[name])) if is_asked else value
+            for name, is_asked, write, value in self.takes
+        ]
+        return values if self.is_ordered else {each.name: value for each, value in zip(self.takes, values, strict=True)}
+
+    def read(self, rows: Iterable[Sequence[Any]]) -> Result[*tuple[Any, ...]]:
+        """The rows as they are meant."""
+        if self.columns is None:
+            return IteratorResult(_NO_COLUMNS, iter(()))
+        return IteratorResult(self.columns, iter([self._meant(row) for row in rows] if self.reads else list(rows)))
+
+    def _meant(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        values = list(row)
+        for place, read in self.reads:
+            values[place] = read(values[place])
+        return tuple(values)
+
+
+_NO_COLUMNS = SimpleResultMetaData([])
+
+
+def _reading(type: TypeEngine[Any], dialect: Dialect) -> _Process | None:
+    return type.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def run(connection: Connection, statement: Prepared, given: Given | Sequence[Given]) -> Result[*tuple[Any, ...]]:
+    """Runs a statement: once with these parameters, or once with each of several."""
+    plan = statement.plan(connection.dialect)
+    cursor: DBAPICursor | None = None
+    try:
+        cursor = connection.connection.cursor()
+        return plan.read(_rows(cursor, plan, given))
+    except BaseException as error:  # noqa: BLE001 - as with SQLAlchemy's own: it tells lost connections from other errors
+        connection._handle_dbapi_exception(error, plan.text, None, cursor, None)  # noqa: SLF001
+    finally:
+        if cursor is not None:
+            cursor.close()
+
+
+def _rows(cursor: DBAPICursor, plan: _Plan, given: Given | Sequence[Given]) -> Sequence[Any]:
+    if isinstance(given, Mapping):
+        cursor.execute(plan.text, plan.filled(given))
+        return cursor.fetchall() if plan.columns else ()
+    if plan.columns:  # no driver gathers the rows of many runs
+        return [row for each in given for row in _rows(cursor, plan, each)]
+    cursor.executemany(plan.text, [plan.filled(each) for each in given])
+    return ()
