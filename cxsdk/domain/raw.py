@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import parse_qsl
@@ -114,9 +114,10 @@ def read_json(body: bytes) -> Any:
     NaN and its kin are refused. A NUL or half an emoji (a surrogate without its pair, as clients that cut text make
     them) would be refused by databases and CRMs: the one is left out, the other becomes U+FFFD.
     """
-    try:
-        if b"\\u" not in body:
+    if b"\\u" not in body:
+        with suppress(ValueError):  # as it also says where somebody nests deeper than it reads
             return from_json(body, allow_inf_nan=False)
+    try:
         # decoded strictly: JSON's own reader would take UTF-16, and surrogates that are no UTF-8
         return _storable(_DECODER.decode(body.decode()))
     except (ValueError, RecursionError):
