@@ -8,6 +8,8 @@ SEED ?= 1
 SOAK = $(BIN)/python -m tests.soak --duration $(DURATION) --seed $(SEED) $(ARGS)
 # Plugins that cxsdk new plugin made, to check their types.
 SCAFFOLDS = .mypy_cache/scaffolds
+# A plugin of somebody else's.
+THIRD = examples/third_party_plugin
 PYTEST = $(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Processes that tests start would compile everything anew each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,7 +67,7 @@ types-ours: $(READY)
 # The sample plugins, and those that cxsdk new plugin makes, as an author sees them, who has no settings of ours.
 types-samples: $(READY)
 	$(BIN)/python -m tests.scaffolds $(SCAFFOLDS)
-	MYPYPATH=$$(echo $(SCAFFOLDS)/* | tr ' ' ':') $(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing $(SCAFFOLDS)
+	MYPYPATH=$$(echo $(SCAFFOLDS)/* $(THIRD)/src | tr ' ' ':') $(BIN)/mypy --config-file= --cache-dir .mypy_cache/samples --strict --follow-imports silent tests/typing $(SCAFFOLDS) $(THIRD)/src $(THIRD)/tests
 
 # Tests that need nothing.
 unit: $(READY)

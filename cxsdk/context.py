@@ -13,10 +13,11 @@ from cxsdk.capabilities.context import VALUE_LIMIT
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.oauth import OAuth
 from cxsdk.domain.secret import Secret
-from cxsdk.http import OAuthSession, Session
-from cxsdk.http.session import Told
+from cxsdk.http import OAuthSession, Session, wire
+from cxsdk.http.session import Carry, Told
 from cxsdk.http.token_endpoint import TokenEndpoint
 from cxsdk.http.tokens import Tokens
+from cxsdk.http.vault import Vault
 from cxsdk.observe import logger
 from cxsdk.store import Store
 from cxsdk.store.oauth_tokens import TokenVault
@@ -68,12 +69,15 @@ class AccountContext:
     ) -> None:
         self._plugin = plugin
         self._sealer = sealer
-        self._vault = TokenVault(store, sealer, plugin.name)
         self._tokens: Tokens | None = None
         self._signer = signer
         self._told = told
         self._public_url = public_url.rstrip("/")
         self._sessions: list[Session | OAuthSession] = []
+        #: Where what the provider grants is kept.
+        self.vault: Vault = TokenVault(store, sealer, plugin.name)
+        #: What carries its requests.
+        self.carry: Carry = wire.exchange
         #: How this account is connected, once its plugin has said so.
         self.oauth: OAuth | None = None
         self.clock = clock
@@ -94,26 +98,27 @@ class AccountContext:
         session = (
             self._connected(oauth, base_url, headers)
             if oauth
-            else Session.of(
-                self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, clock=self.clock, told=self._told
-            )
+            else Session.of(self._plugin, base_url, bearer=bearer, headers=headers, basic=basic, **self._carried())
         )
         self._sessions.append(session)
         return session
 
     def token_endpoint(self, oauth: OAuth) -> TokenEndpoint:
         """Where tokens of this account come from."""
-        return TokenEndpoint(self._plugin, oauth, self.clock, self._told)
+        return TokenEndpoint(self._plugin, oauth, **self._carried())
 
     def _connected(self, oauth: OAuth, base_url: str, headers: Mapping[str, str | Secret] | None) -> OAuthSession:
-        self._sealer.check(f"{self._plugin.name} is connected by OAuth")
+        if isinstance(self.vault, TokenVault):
+            self._sealer.check(f"{self._plugin.name} is connected by OAuth")
         self.oauth = oauth
         if self._tokens is None:  # sessions for several addresses share them
             endpoint = self.token_endpoint(oauth)
-            self._tokens = Tokens(self._plugin.name, endpoint, self._vault, self.clock, self._plugin.deadline_s)
-        return OAuthSession(
-            self._plugin, oauth, base_url, self._tokens, headers=headers, clock=self.clock, told=self._told
-        )
+            self._tokens = Tokens(self._plugin.name, endpoint, self.vault, self.clock, self._plugin.deadline_s)
+        return OAuthSession(self._plugin, oauth, base_url, self._tokens, headers=headers, **self._carried())
+
+    def _carried(self) -> dict[str, Any]:
+        """How the account's requests are timed, carried and told of."""
+        return {"clock": self.clock, "told": self._told, "carry": self.carry}
 
     def survey_link(self, token: str, expires_at: datetime) -> str:
         """The signed address of the hosted survey page of an invitation."""

@@ -39,6 +39,8 @@ class Plugin(Settings, ABC):
     poll_every: ClassVar[timedelta] = timedelta(seconds=60)
     #: The status with which a webhook is answered that was taken, without a body: 200 to 299, as the provider wants.
     webhook_status: ClassVar[int] = 202
+    #: Whether it speaks to nobody beyond this machine: then ``cxsdk dev`` lets it work as it is.
+    is_local: ClassVar[bool] = False
 
     #: The account's name: the key of its rows and the last part of its URLs. Two accounts of one plugin need two.
     name: str = ""
@@ -97,6 +99,14 @@ class Plugin(Settings, ABC):
     def usage(self, response: requests.Response) -> Iterable[Usage]:
         """What an answer tells of the account's limits, by their names: asked of every answer where there are any."""
         return ()
+
+    def stand_in(self) -> Any:
+        """What answers in place of the provider in ``cxsdk dev``: an ``HttpStandIn`` of ``cxsdk.testing``.
+
+        Import it within this method: production does not need it. Not overridden: what the account is given there is
+        shown and taken, and its own client does not run.
+        """
+        return None
 
     def pages(self) -> Callable[..., Any] | None:
         """An ASGI application of this account's own, or None.

@@ -17,6 +17,7 @@ from cxsdk.observe import configure, crashing
 COMMANDS = {
     "demo": "cxsdk.cli.demo",
     "run": "cxsdk.cli.run",
+    "dev": "cxsdk.cli.dev",
     "web": "cxsdk.cli.web",
     "worker": "cxsdk.cli.worker",
     "clock": "cxsdk.cli.clock",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -23,8 +24,24 @@ from cxsdk.store import Store, schema
 app_argument = click.argument("app", metavar="APP", envvar="CXSDK_APP")
 
 
+#: Set to the address where ``cxsdk dev`` listens: then commands are about the installation there.
+DEV = "CXSDK_DEV"
+#: What ``cxsdk dev`` has in place of the app's own database, broker and address: what is real is left alone.
+DEV_DATABASE, DEV_BROKER = "sqlite:///cxsdk-dev.db", "memory://"
+
+
 def load_app(app: str) -> CX:
     """The CX object that ``APP`` names. Raises ConfigurationError where there is none."""
+    cx, url = _load(app), os.environ.get(DEV)
+    return in_development(cx, url) if url else cx
+
+
+def in_development(cx: CX, url: str) -> CX:
+    """The same accounts and rules, and nothing of what is real besides; ``url`` is where ``cxsdk dev`` listens."""
+    return cx.model_copy(update={"database": DEV_DATABASE, "broker": DEV_BROKER, "public_url": url.rstrip("/")})
+
+
+def _load(app: str) -> CX:
     place, _, name = app.partition(":") if not Path(app).exists() else (app, "", "")
     module = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
     found = getattr(module, name or "cx", None)

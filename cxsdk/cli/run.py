@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from cxsdk.cli.loading import app_argument, load_app
+from cxsdk.cli.loading import DEV, app_argument, load_app
 from cxsdk.cli.processes import wait_for_signal
 from cxsdk.cli.serving import listeners, serving_both
+from cxsdk.errors import ConfigurationError
 from cxsdk.store import schema
 
 
@@ -20,6 +23,7 @@ def command(app: str, host: str, port: int, private_port: int, threads: int) -> 
     from cxsdk_workers.process import connected
     from cxsdk_workers.worker import working
 
+    _refuse_development()
     cx = load_app(app)
     schema.upgrade_sqlite(cx.store())
     with (
@@ -29,3 +33,14 @@ def command(app: str, host: str, port: int, private_port: int, threads: int) -> 
         serving_both(opened, host, port, private_port),
     ):
         wait_for_signal()
+
+
+def _refuse_development() -> None:
+    """With the database of ``cxsdk dev``, real vendors would be given what was tried."""
+    if os.environ.get(DEV):
+        raise ConfigurationError(
+            "This shell speaks to an installation in development.",
+            path=DEV,
+            cure=f"Run: unset {DEV}",
+            code="in_development",
+        )

@@ -39,6 +39,8 @@ Read = Callable[[requests.Response], Any]
 Classify = Callable[[requests.Response], Exception | None]
 Told = Callable[[requests.Response | None, Exception | None], None]
 Watch = Callable[[requests.PreparedRequest], None]
+#: Takes a request where it goes, and brings the answer; see ``wire.exchange``.
+Carry = Callable[[wire.PacedSession, requests.PreparedRequest, wire.Exchange], requests.Response]
 
 _log = logger("cxsdk.http")
 
@@ -47,9 +49,9 @@ class Session:
     """Implements the ``Http`` protocol on requests, for any number of threads.
 
     Each call ends within ``deadline_s`` seconds, and within the ``deadline`` around it. ``classify`` is asked first
-    what an answer means; ``told`` hears of each answer and error, ``watch`` sees each request. Secrets go to the host
-    of ``base_url`` alone, and no error or log shows them; ``secrets`` names those that stand elsewhere, as in the path
-    of ``base_url``.
+    what an answer means; ``told`` hears of each answer and error, ``watch`` sees each request, ``carry`` may bring the
+    answer from elsewhere than the network. Secrets go to the host of ``base_url`` alone, and no error or log shows
+    them; ``secrets`` names those that stand elsewhere, as in the path of ``base_url``.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Session:
         secrets: Iterable[Secret] = (),
         told: Told | None = None,
         watch: Watch | None = None,
+        carry: Carry = wire.exchange,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base_url = check_base_url(base_url).rstrip("/")
@@ -79,6 +82,7 @@ class Session:
         self._clock = clock or SystemClock()
         self._told = told
         self._watch = watch
+        self._carry = carry
         self._sleep = sleep
         self._local = local()
         self._lock = Lock()
@@ -189,7 +193,7 @@ class Session:
         if self._watch is not None:
             self._watch(prepared)
         with calling():
-            return wire.exchange(http, prepared, limits)
+            return self._carry(http, prepared, limits)
 
     def _thread_session(self) -> wire.PacedSession:
         # a requests.Session is not safe to share between threads

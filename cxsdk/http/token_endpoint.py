@@ -16,7 +16,8 @@ import requests
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.oauth import Grant, OAuth
 from cxsdk.errors import AuthenticationError, ProviderError, Transient
-from cxsdk.http.session import Session, Told
+from cxsdk.http import wire
+from cxsdk.http.session import Carry, Session, Told
 from cxsdk.observe import register
 
 if TYPE_CHECKING:
@@ -29,11 +30,19 @@ RECONNECT, REFUSED = "reconnect_needed", "oauth_refused"
 class TokenEndpoint:
     """Exchanges a code, and renews a grant, for one account. It keeps nothing."""
 
-    def __init__(self, plugin: Plugin, oauth: OAuth, clock: Clock, told: Told | None = None) -> None:
+    def __init__(
+        self,
+        plugin: Plugin,
+        oauth: OAuth,
+        clock: Clock,
+        told: Told | None = None,
+        carry: Carry = wire.exchange,
+    ) -> None:
         self._plugin = plugin
         self._oauth = oauth
         self._clock = clock
         self._told = told
+        self._carry = carry
 
     def exchange(
         self, code: str, *, redirect_uri: str, verifier: str, fields: Mapping[str, Any], asked_at: datetime
@@ -102,6 +111,7 @@ class TokenEndpoint:
             deadline_s=self._plugin.deadline_s,
             clock=self._clock,
             told=self._told,
+            carry=self._carry,
         )
 
     def _classify(self, response: requests.Response) -> Exception | None:

@@ -13,7 +13,7 @@ from unittest import mock
 from cxsdk.testing.sent import SentRequest
 
 if TYPE_CHECKING:
-    from requests import PreparedRequest
+    from requests import PreparedRequest, Response
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class StandIn:
 
     An object lives for one test. ``records`` is what somebody at the provider would see.
     """
+
+    #: What it told besides tokens when it granted access by OAuth: domains, ids.
+    granted: ClassVar[Mapping[str, Any]] = {}
 
     def start(self) -> None:
         """Called before the plugin is opened."""
@@ -137,6 +140,17 @@ class HttpStandIn(StandIn):
     def told(self) -> str:
         """The last requests and what was answered, without secrets."""
         return "\n".join(f"    {request} -> {answered}" for request, answered in self._log[-6:])
+
+    def answer_to(self, prepared: PreparedRequest) -> Response:
+        """What comes back for one request, without taking all others; it is not kept among ``requests``."""
+        import requests as library
+
+        answer = self._well(SentRequest.of(prepared))
+        response = library.Response()
+        response.status_code, response._content = answer.status, answer.content  # noqa: SLF001 - as adapters do
+        response.url, response.request = str(prepared.url), prepared
+        response.headers.update(_headers(answer))
+        return response
 
     def start(self) -> None:
         """Takes all requests that are made with ``requests`` from now on."""

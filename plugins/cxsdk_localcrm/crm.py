@@ -56,6 +56,7 @@ class LocalCRM(CRM, Inbound):
     several people; a known identity is one person's.
     """
 
+    is_local = True
     duplicates = "upsert"
     batch_size = 100
     updates_entries = True

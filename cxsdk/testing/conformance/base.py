@@ -81,7 +81,7 @@ class Conformance:
         """One more object of the plugin, on the same stand-in: as after a restart."""
         plugin = self.made()
         register_secrets(plugin)
-        context = SampleContext(plugin, clock=clock)
+        context = SampleContext(plugin, clock=clock, granted=self.provider.granted)
         try:
             plugin.open(context)
             yield Rig(plugin, self.provider, context, clock)

@@ -37,6 +37,19 @@ class Specification:
         """What is wrong with a result."""
         return self._any_of(self._methods[method]["returns"], result, f"{method}()")
 
+    def problems_of_exchange(self, method: str, params: dict[str, Any], answer: Any) -> list[str]:
+        """What is wrong with a call or its answer."""
+        return [*self.problems_of_call(method, params), *self.problems_of_answer(method, answer)]
+
+    def problems_of_answer(self, method: str, answer: Any) -> list[str]:
+        """What is wrong with a whole answer: https://core.telegram.org/bots/api#making-requests."""
+        if answer["ok"]:
+            return self.problems_of_result(method, answer["result"])
+        missing = [f"{name} is missing" for name in ("error_code", "description") if name not in answer]
+        more = answer.keys() - {"ok", "error_code", "description", "parameters"}
+        found = self.problems("ResponseParameters", answer.get("parameters", {}), "parameters")
+        return [*missing, *(f"{name} is not known" for name in more), *found]
+
     def problems(self, type: str, value: Any, path: str) -> list[str]:
         """What is wrong with a value of a type."""
         if type.startswith("Array of "):
@@ -69,18 +82,24 @@ class Specification:
         return found
 
 
-def _specification() -> Path | None:
+def read_specification() -> Specification | None:
+    """The specification, where it is at hand."""
     named = os.environ.get("TELEGRAM_BOT_API_SPEC")
     places = [Path(named)] if named else sorted(PROJECT.parent.glob("*/specs/telegram/api.json"))
-    return next((place for place in places if place.is_file()), None)
+    place = next((place for place in places if place.is_file()), None)
+    return Specification(json.loads(place.read_text(encoding="utf-8"))) if place else None
 
 
 @pytest.fixture(scope="session")
-def specification() -> Specification:
-    place = _specification()
-    if place is None:
+def known_specification() -> Specification | None:
+    return read_specification()
+
+
+@pytest.fixture
+def specification(known_specification: Specification | None) -> Specification:
+    if known_specification is None:
         pytest.skip("the Bot API's specification is not here; TELEGRAM_BOT_API_SPEC may name the file")
-    return Specification(json.loads(place.read_text(encoding="utf-8")))
+    return known_specification
 
 
 @pytest.fixture
@@ -89,9 +108,13 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def bot(clock: ManualClock) -> Iterator[BotAPI]:
+def bot(clock: ManualClock, known_specification: Specification | None) -> Iterator[BotAPI]:
+    """The stand-in. Every call that was made, and every answer, fits the specification where that is at hand."""
     with BotAPI(clock=clock) as bot:
         yield bot
+    for exchange in bot.exchanges if known_specification else ():
+        assert known_specification is not None
+        assert known_specification.problems_of_exchange(exchange.method, exchange.params, exchange.answer) == []
 
 
 @pytest.fixture
