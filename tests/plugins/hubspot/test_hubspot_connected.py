@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cxsdk import CX, CxsdkError, Secret
+from cxsdk import CX, AuthenticationError, CxsdkError, Secret
 from cxsdk.cli.connect import command as connect
 from cxsdk.context import AccountContext
 from cxsdk.domain.clock import ManualClock, SystemClock
@@ -126,8 +126,8 @@ def problem_of(installation: Installation) -> str:
 
 def test_tokens_of_half_an_hour_are_renewed_while_calls_come(installation: Installation, account: FakeHubSpot) -> None:
     ring(installation)
-    installation.pass_to(NOW + timedelta(minutes=26))
-    ring(installation, id="c2", at="2026-01-05T12:25:30Z")
+    installation.pass_to(NOW + timedelta(minutes=28))
+    ring(installation, id="c2", at="2026-01-05T12:27:30Z")
     installation.pass_to(NOW + timedelta(minutes=70))
     ring(installation, id="c3", at="2026-01-05T13:09:30Z")
     assert len(account.held["calls"]) == 3
@@ -139,11 +139,15 @@ def test_after_the_app_was_removed_nothing_is_lost_and_nobody_is_pestered(
 ) -> None:
     ring(installation)
     account.uninstall()
-    installation.pass_to(NOW + timedelta(minutes=5))
-    ring(installation, id="c2", at="2026-01-05T12:04:30Z")
+    assert isinstance(installation.runtime.clock, ManualClock)
+    installation.runtime.clock.advance(timedelta(minutes=5))
+    with pytest.raises(AuthenticationError, match="Run: cxsdk connect hubspot"):
+        ring(installation, id="c2", at="2026-01-05T12:04:30Z")  # it reads the tasks, too
+    installation.settle(read=False)
     assert problem_of(installation) == "reconnect_needed"
     asked = len(account.requests)
-    installation.pass_to(NOW + timedelta(minutes=30))
+    installation.runtime.clock.advance(timedelta(minutes=30))
+    installation.settle(read=False)
     assert (len(account.held["calls"]), len(account.requests)) == (1, asked)
     grant(installation, account)
     installation.settle()
