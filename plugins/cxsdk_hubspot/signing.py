@@ -44,7 +44,7 @@ def sign(request: Request, key: Secret, now: datetime) -> Request:
     """The request as HubSpot sends it at this moment, with a signature of version 3."""
     stamp = str(round(now.timestamp() * 1000))
     headers = {**request.headers, _TIME: stamp, _CURRENT: _proof(request, key, stamp)}
-    return request.model_copy(update={"headers": headers})
+    return Request(url=request.url, headers=headers, body=request.body)
 
 
 def _current(request: Request, key: Secret, now: datetime) -> str:
