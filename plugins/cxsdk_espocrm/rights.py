@@ -1,7 +1,7 @@
 """What the API user's role must allow, compared with what it does.
 
 EspoCRM tells it of whoever asks at ``App/user``: for each scope ``true``, or a level for each action; what is not
-allowed at all is left out (its source, ``Espo\\Tools\\App\\AppService``).
+allowed at all is left out (its source, ``AppService::getUserData``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 from cxsdk import AuthenticationError, ConfigurationError, Rejected
 from cxsdk_espocrm.client import Api
 from cxsdk_espocrm.incoming import PEOPLE
+
 
 def demand_rights(user: Mapping[str, Any], written: Sequence[str], person: str, *, deals: bool) -> None:
     """Raises AuthenticationError that names each scope and action that the role denies; an administrator may all."""

@@ -1,4 +1,4 @@
-"""How an account of HubSpot is reached, with a private app's token or over OAuth, and what an app must be allowed to do.
+"""How an account of HubSpot is reached, with a private app's token or over OAuth, and what an app must be allowed.
 
 https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide
 https://developers.hubspot.com/docs/apps/legacy-apps/private-apps/overview

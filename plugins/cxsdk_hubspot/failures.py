@@ -36,6 +36,11 @@ def read_failure(response: requests.Response, key_property: str) -> CxsdkError |
             return property_unusable(key_property)
         case 403 if missing := sorted(set(_scopes_in(problem))):
             return scope_missing(missing)
+    return _limit(response, problem, said)
+
+
+def _limit(response: requests.Response, problem: Mapping[str, Any], said: str) -> RateLimited | None:
+    match response.status_code:
         case 423:  # a lock, which lasts two seconds
             return RateLimited(said, retry_after=2)
         case 477:  # the account moves to another place
@@ -69,8 +74,8 @@ def _scopes_in(problem: Mapping[str, Any]) -> Iterator[str]:
     errors = problem.get("errors")
     for error in [problem, *(errors if isinstance(errors, list) else [])]:
         context = error.get("context") if isinstance(error, dict) else None
-        for name in _SCOPES if isinstance(context, dict) else ():
-            yield from map(str, context.get(name) or ())
+        if isinstance(context, dict):
+            yield from (str(scope) for name in _SCOPES for scope in context.get(name) or ())
 
 
 def refusal(error: Mapping[str, Any]) -> Receipt:

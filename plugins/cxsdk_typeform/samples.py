@@ -12,8 +12,6 @@ from datetime import datetime
 from cxsdk import Request, Secret, sign_hmac
 
 
-
-
 def sample_responses(url: str, form: str, hidden: str, key: Secret, now: datetime) -> Mapping[str, Request]:
     """A grade for an invitation that nobody was sent: it is taken, and set aside as ``invitation_unknown``."""
     token, at = f"sample{now.timestamp():.3f}", now.strftime("%Y-%m-%dT%H:%M:%SZ")

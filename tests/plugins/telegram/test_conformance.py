@@ -67,7 +67,11 @@ class BotAPI(HttpStandIn):
         return {
             "update_id": 9,
             "callback_query": {
-                "id": "1", "from": USER, "message": self._sent[message_id], "chat_instance": "1", "data": data
+                "id": "1",
+                "from": USER,
+                "message": self._sent[message_id],
+                "chat_instance": "1",
+                "data": data,
             },
         }
 

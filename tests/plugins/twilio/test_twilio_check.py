@@ -62,6 +62,6 @@ def test_calls_alone_need_no_sender(api: responses.RequestsMock) -> None:
 @pytest.mark.parametrize(("code", "cure"), [(20003, "Compare account_sid"), (20005, "is not active")])
 def test_what_is_wrong_with_the_account_is_told(api: responses.RequestsMock, code: int, cure: str) -> None:
     api.get(f"{API}/Calls.json", json={"code": code, "message": "No", "status": 401}, status=401)
-    with opened(TwilioVoice(account_sid=ACCOUNT, auth_token=twilio().auth_token)) as channel:
-        with pytest.raises(AuthenticationError, match=cure):
-            channel.check()
+    voice = TwilioVoice(account_sid=ACCOUNT, auth_token=twilio().auth_token)
+    with opened(voice) as channel, pytest.raises(AuthenticationError, match=cure):
+        channel.check()
