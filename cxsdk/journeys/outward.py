@@ -166,7 +166,7 @@ def _build(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int
     """The rows' values; a row of which none can be made is refused alone."""
     try:
         return desk.build(tx, rows) if rows else {}
-    except DBAPIError:
+    except (DBAPIError, StoreUnavailable):
         raise
     except Exception as error:  # what a row holds may be older or newer than the code that reads it
         if len(rows) == 1:

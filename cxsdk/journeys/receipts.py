@@ -51,6 +51,10 @@ class NotCalled(Exception):
     """Nobody was asked about this row: it is given back as it was."""
 
 
+class NothingSent(StoreUnavailable):
+    """Our own database was away before the provider was asked: it did not happen."""
+
+
 Answer = Receipt | Exception
 Answers = Sequence[tuple[Row[Any], Answer]]
 
@@ -152,7 +156,7 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
     if isinstance(answer, Rejected | Unsupported):
         is_gone = isinstance(answer, PersonGone)
         return _without_person(desk, tx, row, reason, now) if is_gone else refused(desk, tx, row, reason)
-    if isinstance(answer, Transient | AuthenticationError):  # it did not happen: no attempt is burnt
+    if isinstance(answer, Transient | AuthenticationError | NothingSent):  # it did not happen: no attempt is burnt
         return {"id": row.id, "marked_at": _older_doubt(desk, row), "next_at": now, "reason": reason}
     if isinstance(answer, OutcomeUnknown | StoreUnavailable):
         return _in_doubt(desk, tx, row, answer, now)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cxsdk import CX, Channel, Context, Direction, Inbound, InteractionFact, Raw, email
+from cxsdk import CX, Channel, Context, Direction, Inbound, InteractionFact, Invitation, Raw, email
 from cxsdk.domain.clock import ManualClock
 from cxsdk.errors import StoreUnavailable
 from cxsdk.store import LostRace, Store, inbox
@@ -20,6 +20,8 @@ from cxsdk.store.tables import inbox as table
 from cxsdk.testing import NOW
 from cxsdk.testing.crm import FakeCRM
 from cxsdk.testing.inline import Installation, installed
+from cxsdk_hostedsurvey import HostedSurvey
+from tests.acceptance.conftest import Company
 
 
 class Forms(Channel, Inbound):
@@ -78,3 +80,19 @@ def test_a_record_waits_while_the_store_is_away_under_parse(installation: Instal
     assert states(installation) == {"f1": DONE, "f2": OWED, "f3": DONE}
     installation.pass_to(NOW + timedelta(minutes=2))
     assert states(installation) == {"f1": DONE, "f2": DONE, "f3": DONE}
+
+
+def test_a_link_that_could_not_be_made_then_is_made_later(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, away = HostedSurvey.link, iter([StoreUnavailable("The connection was lost.")])
+
+    def make(provider: HostedSurvey, invitation: Invitation) -> str:
+        if error := next(away, None):
+            raise error
+        return link(provider, invitation)
+
+    monkeypatch.setattr(HostedSurvey, "link", make)
+    company.buys()
+    company.later(timedelta(hours=2, minutes=2))
+    assert next(away, None) is None
+    assert len(company.letters.sent) == 1
+    assert company.invitation(kind="post_purchase").state == "sent"
