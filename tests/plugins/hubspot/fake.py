@@ -176,6 +176,7 @@ class FakeHubSpot(HttpStandIn):
         """A person agrees to what the app asks for; the code."""
         assert (asked["client_id"], asked["response_type"]) == (CLIENT_ID, "code")
         assert set(asked["scope"].split()) <= set(self.scopes)
+        assert "oauth" in asked["scope"].split()
         code = f"code-{len(self._challenges)}"
         self._challenges[code] = asked["code_challenge"]
         return code

@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 
 from cxsdk import CX, AuthenticationError, CxsdkError, Secret
 from cxsdk.cli.connect import command as connect
+from cxsdk.cli.live import Asked, ask
+from cxsdk.cli.loading import load_app
 from cxsdk.context import AccountContext
 from cxsdk.domain.clock import ManualClock, SystemClock
 from cxsdk.store import Store, accounts, schema
@@ -78,6 +80,25 @@ def test_a_person_connects_the_account(app: str, account: FakeHubSpot, monkeypat
         kept = TokenVault(store, Sealer([Secret(KEY)]), "hubspot").load()
     assert kept is not None
     assert (kept.grant.fields["hub_id"], kept.grant.fields["scopes"]) == (62515, ALLOWED.split())
+
+
+def asked_live(app: str) -> Asked:
+    """What ``cxsdk doctor --live`` finds."""
+    cx = load_app(app)
+    with closing(cx.store()) as store:
+        return ask(cx, cx.crm, store)
+
+
+def test_a_check_tells_whether_the_account_is_connected(
+    app: str, account: FakeHubSpot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = asked_live(app)
+    assert (before.state, "cxsdk connect hubspot" in before.said) == ("failed", True)
+    connected(app, account, monkeypatch)
+    after = asked_live(app)
+    assert (after.state, after.said) == ("ok", "account 62515")
+    account.uninstall()
+    assert asked_live(app).state == "failed"
 
 
 def test_a_code_that_is_spent_connects_nothing(app: str, account: FakeHubSpot) -> None:
