@@ -13,13 +13,14 @@ from cxsdk.capabilities.context import VALUE_LIMIT
 from cxsdk.domain.clock import Clock
 from cxsdk.domain.oauth import OAuth
 from cxsdk.domain.secret import Secret
+from cxsdk.errors import StoreUnavailable
 from cxsdk.http import OAuthSession, Session, wire
 from cxsdk.http.session import Carry, Told
 from cxsdk.http.token_endpoint import TokenEndpoint
 from cxsdk.http.tokens import Tokens
 from cxsdk.http.vault import Vault
 from cxsdk.observe import logger
-from cxsdk.store import Store
+from cxsdk.store import LostRace, Store
 from cxsdk.store.oauth_tokens import TokenVault
 from cxsdk.store.rows import insert_for
 from cxsdk.store.sealing import Sealer
@@ -46,12 +47,12 @@ class AccountState:
         if len(value.encode()) > VALUE_LIMIT:
             raise ValueError(f"A value of the account's state holds at most {VALUE_LIMIT} bytes.")
         insert = insert_for(self._store)(plugin_state).values(account=self._account, key=key, value=value)
-        with self._store.write() as tx:
-            tx.execute(
-                insert.on_conflict_do_update(
-                    index_elements=[plugin_state.c.account, plugin_state.c.key], set_={"value": value}
-                )
-            )
+        key_of = [plugin_state.c.account, plugin_state.c.key]
+        try:
+            with self._store.write() as tx:
+                tx.execute(insert.on_conflict_do_update(index_elements=key_of, set_={"value": value}))
+        except LostRace as error:
+            raise StoreUnavailable("Another process wrote the account's state at the same moment.") from error
 
 
 class AccountContext:

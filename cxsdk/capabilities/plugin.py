@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -73,6 +73,15 @@ class Plugin(Settings, ABC):
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", name):
             raise ValueError("must be 1 to 40 lower-case letters, digits, - or _, and start with a letter")
         return name
+
+    @model_validator(mode="after")
+    def _answers_with_a_success(self) -> Self:
+        if type(self.webhook_status) is not int or not 200 <= self.webhook_status <= 299:
+            raise ValueError(
+                f"its webhook_status is {self.webhook_status!r}, which would tell the provider that nothing was taken: "
+                "give 200 to 299 in the plugin's class"
+            )
+        return self
 
     def open(self, context: Context) -> None:
         """Called once in each process before the first use; keep here what you need (``self._http = ...``)."""

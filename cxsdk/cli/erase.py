@@ -7,7 +7,8 @@ import click
 from cxsdk.cli.explain import find
 from cxsdk.cli.loading import app_argument, load_app, store_of
 from cxsdk.journeys.erasing import forget
-from cxsdk.store import customers
+from cxsdk.store import Store, customers
+from cxsdk.store.patience import patient
 
 
 @click.command()
@@ -25,7 +26,12 @@ def command(customer: str, app: str, yes: bool) -> None:
             found = find(tx, customer)
         if not yes:
             click.confirm(f"Forget {found.name or customer} ({found.id}) for good?", abort=True)
-        with store.write() as tx:
-            customers.locked(store, tx, [found.id])
-            forget(tx, found.id)
+        _forget(store, found.id)
     click.echo(f"{found.id} is forgotten here. Erase them in {cx.crm.name} too.")
+
+
+@patient
+def _forget(store: Store, id: str) -> None:
+    with store.write() as tx:
+        customers.locked(store, tx, [id])
+        forget(tx, id)

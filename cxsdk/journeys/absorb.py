@@ -52,11 +52,13 @@ def absorb(runtime: Runtime, lane: str) -> bool:
         runtime.doorbell.ring([lane])
     account = lane.removeprefix("inbox:")
     if rows:
-        _fold(runtime, account, [_parse(runtime, account, row) for row in rows])
+        read = [_parse(runtime, account, row) for row in rows]
+        _fold(runtime, account, [parsed for parsed in read if parsed is not None])
     return len(rows) == BATCH
 
 
-def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
+def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed | None:
+    """What the plugin makes of a record; None where our own database was away under it: the lease ends, then again."""
     plugin = runtime.inbound(account)
     if plugin is None:
         return Parsed(row, problem=f"There is no account {account!r} any more that understands this record.")
@@ -70,6 +72,9 @@ def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed:
                 raise PluginBug(f"parse returned {type(fact).__name__}, which is not a fact.")
     except BadInput as error:
         return Parsed(row, problem=_told(error))
+    except StoreUnavailable as error:
+        logger("cxsdk.inbox").warning("store_unavailable", account=account, row=row.id, error=str(error))
+        return None
     except Exception as error:  # any other error is the plugin's; the record is kept and can be replayed
         kind = type(error).__name__
         logger("cxsdk.inbox").error("parse_failed", account=account, row=row.id, kind=kind, exc_info=error)

@@ -24,6 +24,7 @@ from cxsdk.policy.decision import Verdict
 from cxsdk.store import Transaction, aside, cases, customers, decisions, invitations
 from cxsdk.store.aside import Aside, AsideKind, Part, Ref, Wanted
 from cxsdk.store.engine import owes
+from cxsdk.store.patience import patient
 from cxsdk.store.tables import CANCELLED, OWED, WAITING
 from cxsdk.store.work import reason_of, settle
 
@@ -78,6 +79,7 @@ def drop_all(runtime: Runtime, wanted: Wanted, note: str = "", *, was_done: bool
     return _described(runtime, wanted, _Drop(runtime, note, was_done))
 
 
+@patient
 def _named(runtime: Runtime, refs: Sequence[Ref], change: Change) -> Changed:
     with runtime.store.write() as tx:
         asked = aside.named(tx, refs)
@@ -97,6 +99,7 @@ def _described(runtime: Runtime, wanted: Wanted, change: Change) -> Iterator[Cha
             yield changed
 
 
+@patient
 def _some(runtime: Runtime, part: Part, wanted: Wanted, after: int, change: Change) -> tuple[Changed, int | None]:
     """Changes some rows; tells after which id to go on, or None at the end."""
     changed = Changed()

@@ -16,7 +16,7 @@ from cxsdk.domain.interaction import Direction, InteractionFact
 from cxsdk.domain.outward import Choice, Message, Receipt
 from cxsdk.domain.survey import Invitation, InvitationState, Survey
 from cxsdk.domain.wording import grade_text, invitation_text, question_text, survey_title
-from cxsdk.errors import BadInput, Rejected
+from cxsdk.errors import BadInput, Rejected, StoreUnavailable
 from cxsdk.journeys import early
 from cxsdk.journeys.asking import second_thoughts
 from cxsdk.journeys.business import LANE, skip
@@ -26,6 +26,7 @@ from cxsdk.journeys.optout import note_wish
 from cxsdk.journeys.outward import Desk, Finished
 from cxsdk.journeys.parts import send_whole
 from cxsdk.journeys.people import owe_people
+from cxsdk.journeys.receipts import NothingSent
 from cxsdk.journeys.routing import ANY, route_to, routes_to
 from cxsdk.journeys.runtime import Runtime
 from cxsdk.observe.guarding import guarded
@@ -101,7 +102,10 @@ class MessageDesk(Desk):
 
     def call(self, values: Sequence[Row[Any]]) -> Iterable[Receipt]:
         """Composes the messages and sends them, together as far as the channel's length allows."""
-        messages = [self.runtime.hooks.filter_message(self._compose(row)) for row in values]
+        try:
+            messages = [self.runtime.hooks.filter_message(self._compose(row)) for row in values]
+        except StoreUnavailable as error:  # under a survey provider that is asked for a link
+            raise NothingSent(str(error), retry_after=error.retry_after) from error
         return send_whole(self.channel, messages)
 
     def find_written(self, keys: Sequence[str]) -> Iterable[str | None]:

@@ -17,7 +17,16 @@ from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
 from cxsdk.domain.outward import Receipt
-from cxsdk.errors import AuthenticationError, CxsdkError, OutcomeUnknown, PluginBug, Rejected, Transient, Unsupported
+from cxsdk.errors import (
+    AuthenticationError,
+    CxsdkError,
+    OutcomeUnknown,
+    PluginBug,
+    Rejected,
+    StoreUnavailable,
+    Transient,
+    Unsupported,
+)
 from cxsdk.http.deadline import deadline
 from cxsdk.journeys import health
 from cxsdk.journeys.desk import Desk, Finished
@@ -35,8 +44,9 @@ from cxsdk.store.work import Claim, claim, reason_of, settle, still_ours
 
 __all__ = ["Desk", "Finished", "deliver"]
 
-#: Errors that speak of the whole account: nothing else is sent to it before it has rested.
-_OF_THE_ACCOUNT = (Transient, AuthenticationError, OutcomeUnknown)
+#: Errors that speak of the whole account, or of our own database under its plugin: nothing else is sent to it before it
+#: has rested.
+_OF_THE_ACCOUNT = (Transient, AuthenticationError, OutcomeUnknown, StoreUnavailable)
 #: How many rows of an account that takes one in a call are claimed together: a claim costs as much as a call.
 SINGLES = 8
 
@@ -156,7 +166,7 @@ def _build(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int
     """The rows' values; a row of which none can be made is refused alone."""
     try:
         return desk.build(tx, rows) if rows else {}
-    except DBAPIError:
+    except (DBAPIError, StoreUnavailable):
         raise
     except Exception as error:  # what a row holds may be older or newer than the code that reads it
         if len(rows) == 1:

@@ -52,6 +52,10 @@ class NotCalled(Exception):
     """Nobody was asked about this row: it is given back as it was."""
 
 
+class NothingSent(StoreUnavailable):
+    """Our own database was away before the provider was asked: it did not happen."""
+
+
 Answer = Receipt | Exception
 Answers = Sequence[tuple[Row[Any], Answer]]
 
@@ -153,10 +157,10 @@ def _unfinished(desk: Desk, tx: Transaction, row: Row[Any], answer: Answer) -> d
     if isinstance(answer, Rejected | Unsupported):
         is_gone = isinstance(answer, PersonGone)
         return _without_person(desk, tx, row, reason, now) if is_gone else refused(desk, tx, row, reason)
-    if isinstance(answer, Transient | AuthenticationError):  # it did not happen: no attempt is burnt
+    if isinstance(answer, Transient | AuthenticationError | NothingSent):  # it did not happen: no attempt is burnt
         return {"id": row.id, "marked_at": _older_doubt(desk, row), "next_at": now, "reason": reason}
-    if isinstance(answer, OutcomeUnknown):
-        return _in_doubt(desk, tx, row, reason, now)
+    if isinstance(answer, OutcomeUnknown | StoreUnavailable):
+        return _in_doubt(desk, tx, row, answer, now)
     logger("cxsdk.outward").error("plugin_failed", account=desk.account, kind=row.kind, error=repr(answer))
     return _tried(desk, tx, row, reasons.bug_in(answer), now)
 
@@ -180,10 +184,14 @@ def _older_doubt(desk: Desk, row: Row[Any]) -> datetime | None:
     return since if desk.duplicates == "upsert" else None
 
 
-def _in_doubt(desk: Desk, tx: Transaction, row: Row[Any], reason: str, now: datetime) -> dict[str, Any]:
-    """The row stays marked. An attempt is burnt only if the account works: an outage is not the row's fault."""
+def _in_doubt(desk: Desk, tx: Transaction, row: Row[Any], answer: CxsdkError, now: datetime) -> dict[str, Any]:
+    """The row stays marked. An attempt is burnt only if the account works: an outage is not the row's fault.
+
+    Nor is it the row's, or the plugin's, where our own database was away under the plugin.
+    """
+    reason, is_theirs = reasons.reason_for(answer), isinstance(answer, OutcomeUnknown)
     known = accounts.health(tx, desk.account)
-    if row.marked_at and known and known.last_ok_at and known.last_ok_at > row.marked_at:
+    if is_theirs and row.marked_at and known and known.last_ok_at and known.last_ok_at > row.marked_at:
         return _tried(desk, tx, row, reason, now)
     wait = desk.settled_after if desk.duplicates == "lookup" else timedelta(seconds=1)
     return {"id": row.id, "next_at": now + wait, "reason": reason}
@@ -217,6 +225,9 @@ def refused(desk: Desk, tx: Transaction, row: Row[Any], reason: str) -> dict[str
 def _rest_account(desk: Desk, tx: Transaction, answers: Sequence[Answer]) -> None:
     """What an answer says of the whole account: a limit, an outage, refused credentials."""
     for error in {type(answer): answer for answer in answers}.values():
+        if isinstance(error, StoreUnavailable):
+            why = reason_of(f"{error.code}: {error}")
+            accounts.rest(desk.runtime.store, tx, desk.account, why, timedelta(seconds=error.retry_after))
         if isinstance(error, Transient | AuthenticationError | OutcomeUnknown):
             why = reason_of(f"{error.code}: {error}")
             paused = accounts.pause(desk.runtime.store, tx, desk.account, why, _pause(error))

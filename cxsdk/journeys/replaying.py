@@ -19,6 +19,7 @@ from cxsdk.journeys.runtime import Runtime
 from cxsdk.store import Transaction
 from cxsdk.store.aside import Ref, is_name
 from cxsdk.store.engine import owes
+from cxsdk.store.patience import patient
 from cxsdk.store.tables import CANCELLED, DEAD, DONE, OWED, inbox
 from cxsdk.store.work import settle_all
 
@@ -59,6 +60,7 @@ def replay(
         due_at, last = due_at + timedelta(seconds=1), rows[-1]
 
 
+@patient
 def _part(runtime: Runtime, wanted: Any, last: Row[Any] | None, limit: int, due_at: datetime) -> Sequence[Row[Any]]:
     query = select(inbox.c.id, inbox.c.received_at, inbox.c.lane).where(wanted)
     if last is not None:
@@ -78,6 +80,7 @@ def _owe(tx: Transaction, rows: Sequence[Row[Any]], due_at: datetime, *, now: bo
         owes(tx, {row.lane for row in rows})
 
 
+@patient
 def replay_event(runtime: Runtime, event: str, accounts: Collection[str]) -> int:
     """Owes one event again, named by the provider's id or as ``inbox:45``; tells how many records have that id.
 

@@ -18,6 +18,7 @@ from cxsdk.errors import StoreUnavailable, Transient
 from cxsdk.http.vault import Kept, Lease
 from cxsdk.store import accounts
 from cxsdk.store.engine import NOW, LostRace, Store, Transaction
+from cxsdk.store.patience import patient
 from cxsdk.store.rows import insert_for
 from cxsdk.store.sealing import Sealer
 from cxsdk.store.tables import oauth_tokens as table
@@ -107,6 +108,7 @@ def sealed_rows(tx: Transaction) -> list[tuple[str, str]]:
     return [(row.account, row.sealed) for row in tx.execute(select(table).order_by(table.c.account))]
 
 
+@patient
 def seal_again(store: Store, sealer: Sealer) -> int:
     """Seals every grant with the first key; tells how many.
 

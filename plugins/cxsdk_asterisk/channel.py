@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from cxsdk import (
+    AuthenticationError,
     BadInput,
     Channel,
     Context,
@@ -24,7 +25,7 @@ from cxsdk import (
 from cxsdk_asterisk.facts import READERS, Told
 from cxsdk_asterisk.messages import Message, read_epoch, read_messages
 from cxsdk_asterisk.office import Office
-from cxsdk_asterisk.session import Server
+from cxsdk_asterisk.session import Server, Session
 from cxsdk_asterisk.stream import Stream
 from cxsdk_asterisk.summaries import read_cdr, read_listed
 
@@ -80,12 +81,27 @@ class Asterisk(Channel, Inbound):
 
     def open(self, context: Context) -> None:
         """Connects nowhere: that is done by whoever reads."""
-        server = Server(self.host, self.port, self.tls, self.username, self.secret, self.challenge)
-        self._stream = Stream(server, self.parse, context)
+        self._stream = Stream(self._server, self.parse, context)
 
     def close(self) -> None:
         """Logs off."""
         self._stream.close()
+
+    def check(self) -> str:
+        """Logs in, asks which calls go on, and logs off; whoever reads meanwhile goes on."""
+        session = Session(self._server)
+        try:
+            session.log_in()
+            answer = session.ask(Action="CoreShowChannels", ActionID="cxsdk-check")
+        finally:
+            session.log_off()
+        if answer.get("response") == "Error":
+            raise AuthenticationError(
+                f"{self._server} lets {self.username} in, but does not tell which calls go on "
+                f"({answer.get('message', '')[:100]}). Add reporting to the user's write line in manager.conf.",
+                code="asterisk_right_missing",
+            )
+        return f"{self.username} at {self._server}"
 
     def sources(self) -> Mapping[str, Reader]:
         """The manager's events."""
@@ -115,6 +131,10 @@ class Asterisk(Channel, Inbound):
                 yield from ((at, told) for told in read_cdr(message, office, at, _connected(raw)))
             elif read and (told := read(message, office)):
                 yield at, told
+
+    @property
+    def _server(self) -> Server:
+        return Server(self.host, self.port, self.tls, self.username, self.secret, self.challenge)
 
     @property
     def _office(self) -> Office:

@@ -73,6 +73,10 @@ class Session:
                 "username and secret with manager.conf, and our address with its permit lines."
             )
 
+    def ask(self, **fields: str) -> Message:
+        """Sends an action, and returns its answer."""
+        return self._ask(time.monotonic() + ANSWER_S, **fields)
+
     def send(self, **fields: str) -> None:
         """Sends an action; its answer is among what is received."""
         try:

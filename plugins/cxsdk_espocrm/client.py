@@ -51,6 +51,10 @@ class Api:
         path = name.replace(":", "/", 1)
         return _record(self._http.get(path, headers=self._signed("GET", path)))
 
+    def user(self) -> Attributes:
+        """Who we are there, and what we may do."""
+        return _record(self._http.get("App/user", headers=self._signed("GET", "App/user")))
+
     def find(
         self, entity: str, condition: Where, select: Sequence[str] = (), *, size: int = PAGE, offset: int = 0,
         order: str = "createdAt",

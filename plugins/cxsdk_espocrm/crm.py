@@ -35,6 +35,8 @@ from cxsdk_espocrm.client import Api, Attributes, Where, any_of, where
 from cxsdk_espocrm.failures import read_failure
 from cxsdk_espocrm.incoming import PEOPLE, facts_of
 from cxsdk_espocrm.outgoing import entry_record, person_record, task_record, time_of, who_has
+from cxsdk_espocrm.rights import demand_rights, demand_user
+from cxsdk_espocrm.samples import sample_webhooks
 from cxsdk_espocrm.signing import Webhooks, signed_event
 
 if TYPE_CHECKING:
@@ -86,6 +88,15 @@ class EspoCRM(CRM, Inbound):
         self._clock = context.clock
         self._keyed: set[str] = set()
 
+    def check(self) -> str:
+        """Looks at the role's rights, for our key's field wherever it is written, and for the default user."""
+        user = self._api.user()
+        demand_rights(user, self._written(), self.person_entity, deals=bool(self._deals()))
+        for entity in self._written():
+            self._find_key(entity, "cxsdk")
+        demand_user(self._api, self.default_user)
+        return f"{self.url} as {(user.get('user') or {}).get('userName') or 'the API user'}"
+
     def classify(self, response: requests.Response) -> Exception | None:
         return read_failure(response)
 
@@ -122,9 +133,15 @@ class EspoCRM(CRM, Inbound):
             )
 
     def find_written(self, keys: Sequence[str]) -> Iterator[str | None]:
-        written = ["Task", "Call", self.message_entity, self.person_entity, *(["Email"] if self.mail_address else [])]
         for key in keys:
-            yield self._first(written, where("equals", self.key_field, key))
+            yield self._first(self._written(), where("equals", self.key_field, key))
+
+    def _written(self) -> list[str]:
+        return ["Task", "Call", self.message_entity, self.person_entity, *(["Email"] if self.mail_address else [])]
+
+    def _find_key(self, entity: str, key: str) -> None:
+        """EspoCRM leaves out in silence what it has no field for; asked for it, it says so."""
+        self._api.find(entity, where("equals", self.key_field, key), size=1)
 
     def _first(self, entities: Sequence[str], condition: Where) -> str | None:
         """The oldest record for which a condition holds, of the first entity type that has one."""
@@ -151,8 +168,7 @@ class EspoCRM(CRM, Inbound):
 
     def _create(self, entity: str, key: str, record: Attributes) -> Receipt:
         if entity not in self._keyed:
-            # EspoCRM leaves out in silence what it has no field for; asked for it, it says so
-            self._api.find(entity, where("equals", self.key_field, key), size=1)
+            self._find_key(entity, key)
             self._keyed.add(entity)
         return Receipt.accepted(self._api.create(entity, {**record, self.key_field: key}))
 
@@ -169,6 +185,9 @@ class EspoCRM(CRM, Inbound):
     def event_key(self, request: Request) -> str:
         """The body tells neither its event nor an id: the signature tells the one, a hash is the other."""
         return f"{signed_event(request, self.webhooks)}:{super().event_key(request)}"
+
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        return sample_webhooks(url, self.webhooks, now)
 
     def parse(self, raw: Raw) -> Iterator[Fact]:
         return facts_of(raw, self._deals())

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from cxsdk import Context, OutcomeUnknown, PersonGone, Receipt, Rejected, Secret, Transient
+from cxsdk import Http, OutcomeUnknown, PersonGone, Receipt, Rejected, Transient
 from cxsdk_hubspot.failures import link_refusal, property_unusable, refusal
 
 #: HubSpot's limits: of the records of a batch, and of a page of a search.
@@ -56,10 +56,10 @@ def told(kind: str, record: Record) -> Record:
 
 
 class Api:
-    """The API with one access token."""
+    """The API of one account."""
 
-    def __init__(self, context: Context, token: Secret, key_property: str) -> None:
-        self._http = context.http("https://api.hubapi.com", bearer=token)
+    def __init__(self, http: Http, key_property: str) -> None:
+        self._http = http
         self._key = key_property
         self._ready: set[str] = set()
 
@@ -69,10 +69,19 @@ class Api:
         """Makes the property for our key, unless it is there. Raises AuthenticationError where it is not unique."""
         if kind in self._ready:
             return
-        held = self._key_of(kind) or self._make_key(kind)
-        if held.get("hasUniqueValue") is not True:
-            raise property_unusable(self._key)
+        self._unique(self._key_of(kind) or self._make_key(kind))
         self._ready.add(kind)
+
+    def has_key(self, kind: str) -> bool:
+        """Whether the property for our key is there. Raises AuthenticationError where it is not unique."""
+        held = self._key_of(kind)
+        return held is not None and self._unique(held)
+
+    def look(self, *kinds: str) -> None:
+        """Reads an owner, and a record of each kind. Raises AuthenticationError where the app may not."""
+        for kind in kinds:
+            self._http.get(f"crm/v3/objects/{kind}", params={"limit": 1})
+        self._http.get("crm/v3/owners/", params={"limit": 1})
 
     def upsert(self, kind: str, records: Mapping[str, Properties]) -> dict[str, Receipt]:
         """Makes or changes the record of each key, at most 100; for each key its receipt."""
@@ -113,6 +122,11 @@ class Api:
         if not isinstance(answer, dict):
             raise OutcomeUnknown("HubSpot's answer is no JSON object.")
         return answer
+
+    def _unique(self, held: Properties) -> bool:
+        if held.get("hasUniqueValue") is not True:
+            raise property_unusable(self._key)
+        return True
 
     def _key_of(self, kind: str) -> Properties | None:
         try:

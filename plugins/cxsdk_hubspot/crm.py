@@ -25,13 +25,13 @@ from cxsdk import (
     Receipt,
     Rejected,
     Request,
-    Secret,
     SignatureError,
     Stop,
     Task,
     Usage,
     each_day,
 )
+from cxsdk_hubspot.access import DEAL_SCOPE, SCOPES, Access
 from cxsdk_hubspot.client import BATCH, Api, Properties, Record, millis, told, where
 from cxsdk_hubspot.deals import DealSource
 from cxsdk_hubspot.failures import read_failure, refusal, usage_told
@@ -45,6 +45,7 @@ from cxsdk_hubspot.outgoing import (
     same_number,
     task_properties,
 )
+from cxsdk_hubspot.samples import sample_events
 from cxsdk_hubspot.signing import check_signature
 
 if TYPE_CHECKING:
@@ -60,16 +61,12 @@ KINDS = ("contacts", "calls", "emails", "communications", "notes", "tasks")
 _PHONES = ("phone", "mobilephone")
 
 
-class HubSpot(CRM, Inbound):
+class HubSpot(Access, CRM, Inbound):
     """A HubSpot account; ``docs/plugins/hubspot.md`` says what to set up there.
 
     Entries are named by their kind, too: ``calls:4711``. People and tasks have HubSpot's bare ids.
     """
 
-    #: The access token of a private app.
-    access_token: Secret
-    #: The private app's client secret, with which HubSpot signs webhooks; without it there is no webhook.
-    client_secret: Secret | None = None
     #: Whether webhooks that bear only a signature of version 1 or 2 are believed: those can be repeated by others.
     old_signatures: bool = False
     #: The property that holds our key; it is made where it is missing.
@@ -93,8 +90,17 @@ class HubSpot(CRM, Inbound):
     batch_size = BATCH
 
     def open(self, context: Context) -> None:
-        self._api = Api(context, self.access_token, self.key_property)
+        self._http = self._session(context)
+        self._api = Api(self._http, self.key_property)
         self._clock = context.clock
+
+    def check(self) -> str:
+        """Looks whether the app may do what is used, and the property for our key is unique wherever it is there."""
+        self._api.look("contacts", "emails", *(["deals"] if self._deals() else []))
+        account = self._demand_scopes(self._http)
+        to_make = [kind for kind in KINDS if not self._api.has_key(kind)]
+        made = f"; {self.key_property} is made with the first of {', '.join(to_make)}" if to_make else ""
+        return f"{account}{made}"
 
     def classify(self, response: requests.Response) -> Exception | None:
         return read_failure(response, self.key_property)
@@ -183,6 +189,10 @@ class HubSpot(CRM, Inbound):
             raise SignatureError("No webhook of HubSpot is expected here; give client_secret.", code="webhook_off")
         check_signature(request, self.client_secret, now, old=self.old_signatures)
 
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        """Events about records that nobody has, signed with the client secret; without it, none."""
+        return sample_events(url, self.client_secret, now) if self.client_secret else {}
+
     def parse(self, raw: Raw) -> Iterator[Fact]:
         return facts_of(raw, self._deals(), erase_deleted=self.erase_deleted)
 
@@ -218,6 +228,9 @@ class HubSpot(CRM, Inbound):
         now = self._clock.now()
         begin = int(cursor) if cursor else millis(now - NEWS)
         return self._api.changes(kind, conditions, properties, begin, millis(now - SETTLED))
+
+    def _needed(self) -> tuple[str, ...]:
+        return (*SCOPES, DEAL_SCOPE) if self._deals() else SCOPES
 
     def _deals(self) -> Deals:
         return Deals(stages=self.stages, dates=self.dates, region=self.region)

@@ -7,7 +7,7 @@ https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cxsdk import AuthenticationError, CxsdkError, RateLimited, Receipt, Usage
@@ -20,6 +20,7 @@ _WAITS = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0, "DAILY": 3600.0}
 _UNUSABLE = re.compile(r"does not exist|doesnt_exist|non-unique", re.IGNORECASE)
 #: Categories that speak of the record itself; others are no reason to give it up.
 _REFUSED = ("VALIDATION_ERROR", "CONFLICT", "OBJECT_NOT_FOUND", "INVALID_INPUT")
+_SCOPES = ("missingScopes", "requiredGranularScopes", "requiredScopes")
 #: A contact with the same e-mail address is there, perhaps as its second one.
 _EXISTING = re.compile(r"Existing ID: ?(\d+)")
 
@@ -33,6 +34,13 @@ def read_failure(response: requests.Response, key_property: str) -> CxsdkError |
     match response.status_code:
         case 400 if key_property in said and _UNUSABLE.search(said):
             return property_unusable(key_property)
+        case 403 if missing := sorted(set(_scopes_in(problem))):
+            return scope_missing(missing)
+    return _limit(response, problem, said)
+
+
+def _limit(response: requests.Response, problem: Mapping[str, Any], said: str) -> RateLimited | None:
+    match response.status_code:
         case 423:  # a lock, which lasts two seconds
             return RateLimited(said, retry_after=2)
         case 477:  # the account moves to another place
@@ -50,6 +58,24 @@ def property_unusable(key_property: str) -> AuthenticationError:
         "and cxsdk makes it anew; or choose another name with key_property.",
         code="hubspot_property_unusable",
     )
+
+
+def scope_missing(scopes: Iterable[str]) -> AuthenticationError:
+    """The app may not do something that it must."""
+    return AuthenticationError(
+        f"HubSpot does not let the app do this without the scope {', '.join(scopes)}. Give it to the app; one that is "
+        "connected by OAuth is to be connected again then.",
+        code="hubspot_scope_missing",
+    )
+
+
+def _scopes_in(problem: Mapping[str, Any]) -> Iterator[str]:
+    """The scopes of which one is missing; HubSpot names them in several ways."""
+    errors = problem.get("errors")
+    for error in [problem, *(errors if isinstance(errors, list) else [])]:
+        context = error.get("context") if isinstance(error, dict) else None
+        if isinstance(context, dict):
+            yield from (str(scope) for name in _SCOPES for scope in context.get(name) or ())
 
 
 def refusal(error: Mapping[str, Any]) -> Receipt:

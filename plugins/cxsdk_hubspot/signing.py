@@ -40,12 +40,23 @@ def check_signature(request: Request, key: Secret, now: datetime, *, old: bool) 
         )
 
 
+def sign(request: Request, key: Secret, now: datetime) -> Request:
+    """The request as HubSpot sends it at this moment, with a signature of version 3."""
+    stamp = str(round(now.timestamp() * 1000))
+    headers = {**request.headers, _TIME: stamp, _CURRENT: _proof(request, key, stamp)}
+    return Request(url=request.url, headers=headers, body=request.body)
+
+
 def _current(request: Request, key: Secret, now: datetime) -> str:
     stamp = request.header(_TIME)
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 15):
         raise SignatureError(f"The header {_TIME} holds no time in milliseconds.", code="timestamp_missing")
     if abs(now.timestamp() - int(stamp) / 1000) > TOLERANCE.total_seconds():
         raise SignatureError(f"The time in {_TIME} is more than five minutes off.", code="timestamp_old")
+    return _proof(request, key, stamp)
+
+
+def _proof(request: Request, key: Secret, stamp: str) -> str:
     uri = _DECODED.sub(lambda found: chr(int(found[0][1:], 16)), request.url)
     signed = f"{request.method}{uri}".encode() + request.body + stamp.encode()
     return base64.b64encode(hmac.digest(key.reveal().encode(), signed, "sha256")).decode()

@@ -85,8 +85,20 @@ class Telegram(Channel, Inbound):
         self._webhook_url = context.webhook_url
 
     def check(self) -> str:
-        """Asks for the bot's own name (https://core.telegram.org/bots/api#getme)."""
-        return f"@{self._http.get('/getMe')['result']['username']}"
+        """Asks for the bot's own name, and where Telegram posts updates (getMe, getWebhookInfo).
+
+        Raises ConfigurationError where they do not come here.
+        """
+        bot, hook = (self._http.get(f"/{method}")["result"] for method in ("getMe", "getWebhookInfo"))
+        wanted = self._webhook_url if self.webhook_secret else ""
+        if hook["url"] != wanted:
+            raise ConfigurationError(
+                f"Telegram posts updates to {hook['url']}." if hook["url"] else "Telegram posts updates to nobody.",
+                path="Telegram.webhook_secret",
+                cure="Call register_webhook()." if wanted else "Call remove_webhook(), or give this setting.",
+            )
+        trouble = f"; it could not post an update here: {hook['last_error_message']}" if _is_troubled(hook) else ""
+        return f"@{bot['username']}{trouble}"
 
     def classify(self, response: requests.Response) -> Exception | None:
         """Telegram's own words for an error."""
@@ -174,3 +186,8 @@ class Telegram(Channel, Inbound):
     def remove_webhook(self) -> None:
         """Tells Telegram to post no more updates, so that they can be polled; none is lost."""
         self._http.post("/deleteWebhook", json={})
+
+
+def _is_troubled(hook: Mapping[str, Any]) -> bool:
+    """An error of long ago stands there, too: it counts while updates wait."""
+    return bool(hook.get("last_error_message")) and hook.get("pending_update_count", 0) > 0

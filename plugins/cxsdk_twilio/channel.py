@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from cxsdk import (
     Channel,
+    ConfigurationError,
     Context,
     Fact,
     Inbound,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import requests
 
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+_NUMBER = re.compile(r"\+[0-9]{7,15}")
 #: The customer has written STOP to the sender.
 _OPTED_OUT = "21610"
 #: A message that Twilio made and gave up at once: of this no callback tells.
@@ -88,6 +90,11 @@ class TwilioVoice(Channel, Inbound):
         self._http = context.http(self.api_url, basic=user or (self.account_sid, self.auth_token))
         self._clock = context.clock
         self._webhook_url = context.webhook_url
+
+    def check(self) -> str:
+        """Reads one call of the account, and in ``Twilio`` the sender, where it is a number."""
+        self._http.get(f"{self._path}/Calls.json", params={"PageSize": 1})
+        return f"account {self.account_sid}"
 
     def classify(self, response: requests.Response) -> Exception | None:
         """Twilio's own codes."""
@@ -144,6 +151,22 @@ class Twilio(TwilioVoice):
     reaches = "phone"
     message_length = 1600
     batch_size = 10
+
+    def check(self) -> str:
+        if _NUMBER.fullmatch(self.sender):
+            self._demand_sender()
+        return f"{super().check()}, {self.sender} sends"
+
+    def _demand_sender(self) -> None:
+        """Raises ConfigurationError where the sender is none of the account's numbers, or takes no messages."""
+        asked = {"PhoneNumber": self.sender, "PageSize": 1}
+        found = self._http.get(f"{self._path}/IncomingPhoneNumbers.json", params=asked)["incoming_phone_numbers"]
+        if not (found and (found[0].get("capabilities") or {}).get("sms", True)):
+            raise ConfigurationError(
+                f"{self.sender} takes no messages." if found else f"{self.sender} is no number of the account.",
+                path="Twilio.sender",
+                cure="Give a number of the account that can send SMS, or a messaging service.",
+            )
 
     def send(self, messages: Sequence[Message]) -> Iterator[Receipt]:
         """Sends each message as one SMS of as many segments as it takes; its id is Twilio's ``SM…``."""

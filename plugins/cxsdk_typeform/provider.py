@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 from pydantic import Field, field_validator
@@ -19,6 +19,7 @@ from cxsdk import (
     Page,
     Raw,
     Reader,
+    Rejected,
     Request,
     Response,
     Secret,
@@ -28,6 +29,7 @@ from cxsdk import (
 )
 from cxsdk_typeform.answers import Wording
 from cxsdk_typeform.catch_up import read_responses
+from cxsdk_typeform.samples import sample_responses
 
 FormId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -75,6 +77,31 @@ class Typeform(SurveyProvider, Inbound):
         self._clock, self._log = context.clock, context.log
         self._webhook_url = context.webhook_url
 
+    def check(self) -> str:
+        """Looks whether each form is there, carries the invitation, and tells its answers in one way or the other."""
+        forms = self._all_forms()
+        for form in forms:
+            self._demand_hidden_field(form)
+        silent = [form for form in forms if not self._has_webhook(form)]
+        if self.catch_up:
+            self._http.get(f"/forms/{forms[0]}/responses", params={"page_size": 1})
+        elif silent:
+            raise ConfigurationError(
+                f"No webhook of the forms {', '.join(silent)} leads here, and their responses are not read.",
+                path="Typeform.catch_up",
+                cure="Call register_webhook(), or set catch_up=True.",
+            )
+        return f"{len(forms)} forms" + (f"; without a webhook that leads here: {', '.join(silent)}" if silent else "")
+
+    def _has_webhook(self, form: str) -> bool:
+        try:
+            found = self._http.get(f"/forms/{form}/webhooks/{TAG}")
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            return False
+        return bool(found.get("enabled")) and found.get("url") == self._webhook_url
+
     # -- out
 
     def link(self, invitation: Invitation) -> str:
@@ -98,6 +125,10 @@ class Typeform(SurveyProvider, Inbound):
         https://www.typeform.com/developers/webhooks/secure-your-webhooks/
         """
         verify_hmac(request, header="Typeform-Signature", key=self.webhook_secret, encoding="base64", prefix="sha256=")
+
+    def samples(self, url: str, now: datetime) -> Mapping[str, Request]:
+        """A grade for an invitation that nobody was sent."""
+        return sample_responses(url, self._all_forms()[0], self.hidden_field, self.webhook_secret, now)
 
     def parse(self, raw: Raw) -> Iterator[Response]:
         """One response, of a webhook or of the API; nothing for one that no invitation led to."""
@@ -151,9 +182,22 @@ class Typeform(SurveyProvider, Inbound):
             self._http.put(f"/forms/{form}/webhooks/{TAG}", json=wanted)
 
     def _demand_hidden_field(self, form: str) -> None:
-        if self.hidden_field not in (self._http.get(f"/forms/{form}").get("hidden") or ()):
+        if self.hidden_field not in (self._form(form).get("hidden") or ()):
             raise ConfigurationError(
                 f"The form {form} has no hidden field {self.hidden_field}.",
                 path="Typeform.hidden_field",
                 cure="Add it to the form, and publish the form.",
             )
+
+    def _form(self, form: str) -> Mapping[str, Any]:
+        try:
+            found: Mapping[str, Any] = self._http.get(f"/forms/{form}")
+        except Rejected as error:
+            if error.status != 404:
+                raise
+            raise ConfigurationError(
+                f"Typeform has no form {form} that the token may see.",
+                path="Typeform.forms",
+                cure="Take the id from the form's address, and a token of its account.",
+            ) from None
+        return found

@@ -23,6 +23,7 @@ from cxsdk import (
 )
 from cxsdk.domain.identity import Person
 from cxsdk.domain.outward import LogEntry, Message
+from cxsdk.errors import StoreUnavailable
 from cxsdk.journeys import outward, receipts
 from cxsdk.journeys.lanes import work
 from cxsdk.store import accounts
@@ -76,8 +77,10 @@ OUTCOMES = {
     "transient, try at once": failing(Transient("busy", retry_after=0)),
     "refused credentials": failing(AuthenticationError("expired")),
     "an error before it stored": failing(OutcomeUnknown("reset")),
+    "our database was away before it stored": failing(StoreUnavailable("away")),
     "a bug before it stored": failing(KeyError("id")),
     "stored, and the answer was lost": lost(),
+    "stored, and our database was away": lost(StoreUnavailable("away")),
     "stored, and the time ran out": lost(TimeoutError()),
     "stored, and then a bug": lost(KeyError("id")),
     "cut off after two receipts": cut(2, OutcomeUnknown("reset"), stores=3),
@@ -156,6 +159,19 @@ def test_without_any_way_to_tell_an_entry_whose_answer_was_lost_is_rather_double
     office.write("one", "two", "three")
     office.later(hours=1)
     assert office.crm.counted() == Counter({"hello from ann": 1, "one": 1, "two": 2, "three": 1})
+
+
+def test_our_database_that_is_away_under_a_plugin_burns_no_attempt_and_is_nobodys_fault(office: Office) -> None:
+    office.crm.script("log", *[failing(StoreUnavailable("away", retry_after=1))] * 30)
+    office.write("one")
+    for _ in range(5):
+        office.later(seconds=2)
+    [row] = [row for row in office.rows("entry") if row.state == OWED]
+    assert (row.attempts, health(office).broken) == (0, None)
+    assert health(office).problem.startswith("store_unavailable: away")
+    office.later(hours=1)
+    assert office.crm.counted()["one"] == 1
+    assert health(office).problem is None
 
 
 # Receipts

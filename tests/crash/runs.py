@@ -13,9 +13,9 @@ from tests.crash.world import World
 #: Of each place, what leads there; of a place with several points, some points have acts of their own.
 LEADS_TO: dict[str, tuple[str, ...]] = {
     "app:_own_key": ("start",),
-    "cli.erase:command": ("erase",),
-    "cli.token:create": ("create token",),
-    "cli.token:revoke": ("revoke token",),
+    "cli.erase:_forget": ("erase",),
+    "cli.token:_create": ("create token",),
+    "cli.token:_revoke": ("revoke token",),
     "context:AccountState.put": ("message",),
     "http.session:Session._exchange": ("missed call",),
     "journeys.absorb:absorb": ("missed call",),

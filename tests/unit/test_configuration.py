@@ -197,3 +197,11 @@ def test_two_rules_of_one_kind_are_refused() -> None:
     telegram = Telegram(token=Secret("123:abc"))
     doubled = {"channels": [telegram], "survey_providers": [HostedSurvey()], "surveys": [Loyalty(), Loyalty()]}
     assert refused(lambda: CX(crm=LocalCRM(), **doubled)).code == "survey_rule_doubled"
+
+
+@pytest.mark.parametrize("status", [500, 199, 300, True, "202", None])
+def test_a_plugin_that_would_answer_what_it_took_with_an_error_is_refused(status: Any) -> None:
+    sample = type("Sample", (Channel,), {"webhook_status": status})
+    error = refused(sample)
+    assert (error.path, repr(status) in str(error)) == ("Sample", True)
+    assert "200 to 299" in str(error)

@@ -36,6 +36,8 @@ ATTRIBUTES = """
     subject createdAt modifiedAt type isActive stage closeDate amount amountCurrency contactId accountId
     createdContactId createdAccountId cCxsdkKey cExpiresOn cRenewedOn cExtension
 """
+SCOPES = "Contact Lead Account Call Meeting Task Email Opportunity User"
+MAY_ALL = {"create": "yes", "read": "all", "edit": "all", "delete": "no", "stream": "all"}
 VALIDATION = {"messageTranslation": {"label": "validationFailure", "data": {"field": "name", "type": "maxLength"}}}
 TOO_MANY_LOGINS = "Max failed login attempts exceeded for IP address 192.0.2.1."
 
@@ -55,6 +57,8 @@ class FakeEspoCRM(HttpStandIn):
     def __init__(self) -> None:
         self.held: dict[str, dict[str, dict[str, Any]]] = {}
         self.hmac_only = False
+        self.role = {**{entity: dict(MAY_ALL) for entity in SCOPES.split()}, "Import": True}
+        self.type = "api"
         self.now = datetime(2026, 1, 5, 11, 58, tzinfo=UTC)
         self._script: deque[Answer] = deque()
         self._number = 0
@@ -126,6 +130,9 @@ class FakeEspoCRM(HttpStandIn):
 
     def _do(self, request: SentRequest) -> Answer:
         entity, _, id = request.path.removeprefix("/api/v1/").partition("/")
+        if (entity, id) == ("App", "user"):
+            user = {"id": "user-api", "userName": "cxsdk", "type": self.type}
+            return Answer(json={"user": user, "acl": {"table": self.role}, "preferences": {}, "settings": {}})
         if request.method == "POST":
             return self._create(entity, self._kept(request))
         if not id:

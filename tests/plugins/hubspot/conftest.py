@@ -10,12 +10,17 @@ import pytest
 from cxsdk import Secret
 from cxsdk.testing import opened
 from cxsdk_hubspot import HubSpot
-from tests.plugins.hubspot.fake import CLIENT_SECRET, TOKEN, FakeHubSpot
+from tests.plugins.hubspot.fake import CLIENT_ID, CLIENT_SECRET, TOKEN, FakeHubSpot
 
 
 def hubspot(**settings: Any) -> HubSpot:
     """The plugin with sample settings."""
     return HubSpot(**{"access_token": Secret(TOKEN), "client_secret": Secret(CLIENT_SECRET), **settings})
+
+
+def by_oauth(**settings: Any) -> HubSpot:
+    """The plugin as an app that a person connects."""
+    return HubSpot(**{"client_id": CLIENT_ID, "client_secret": Secret(CLIENT_SECRET), **settings})
 
 
 @pytest.fixture

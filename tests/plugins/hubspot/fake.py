@@ -7,9 +7,11 @@ Its shapes: https://developers.hubspot.com/docs/api-reference/crm-objects-v3/gui
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import re
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +39,8 @@ PROPERTIES = {
 }
 _ROUTES = (
     (r"GET /crm/v3/owners/", "_owners"),
+    (r"GET /crm/v3/objects/(\w+)", "_list"),
+    (r"POST /oauth/v2/private-apps/get/access-token-info", "_token_info"),
     (r"GET /crm/v3/properties/(\w+)/(\w+)", "_property"),
     (r"POST /crm/v3/properties/(\w+)/groups", "_group"),
     (r"POST /crm/v3/properties/(\w+)", "_new_property"),
@@ -47,6 +51,11 @@ _ROUTES = (
     (r"POST /crm/v4/associations/(\w+)/contacts/batch/read", "_associated"),
 )
 BARE = ("contacts", "tasks", "deals")
+CLIENT_ID, REFRESH_TOKEN = "7fff1e36-0000-4000-8000-000000000000", "na1-sample-refresh-token"
+ALLOWED = """oauth crm.objects.contacts.read crm.objects.contacts.write sales-email-read crm.objects.owners.read
+    crm.schemas.contacts.read crm.schemas.contacts.write crm.objects.deals.read"""
+#: Which scope is needed to read a kind of records.
+READS = {"emails": "sales-email-read", "deals": "crm.objects.deals.read"}
 
 
 def failure(status: int, category: str, message: str, **more: Any) -> Answer:
@@ -54,6 +63,18 @@ def failure(status: int, category: str, message: str, **more: Any) -> Answer:
     body = {"status": "error", "message": message, "correlationId": "c93e06a4-0000-4000-8000-000000000000"}
     wait = more.pop("wait", None)
     return Answer(status, body | {"category": category} | more, wait=wait)
+
+
+def ungranted(scope: str, named: str = "requiredGranularScopes") -> Answer:
+    """What HubSpot says to an app without a scope."""
+    errors = [{"message": "One or more of the following scopes are required.", "context": {named: [scope]}}]
+    return failure(403, "MISSING_SCOPES", "This app hasn't been granted all required scopes.", errors=errors)
+
+
+def refused_token(error: str, status: str) -> Answer:
+    """What the token endpoint says: the words of RFC 6749 beside HubSpot's own."""
+    said = "refresh token is invalid, expired or revoked"
+    return Answer(400, {"error": error, "error_description": said, "status": status, "message": said})
 
 
 def limited(policy: str, wait: float) -> Answer:
@@ -88,6 +109,10 @@ class FakeHubSpot(HttpStandIn):
         names = {"firstName": "Ann", "lastName": "Sample", "type": "PERSON"}
         self.owners = [{"id": "41629779", "email": "agent@example.com", **names}]
         self.now = datetime(2026, 1, 5, 11, 57, tzinfo=UTC)
+        self.scopes = ALLOWED.split()
+        self.access = {TOKEN}  #: the tokens that are good
+        self.is_connected = False  #: whether the app with OAuth is in the account
+        self._challenges: dict[str, str] = {}  #: each code that is good, and how its bearer proves himself
         self._script: deque[Answer] = deque()
         self.always: dict[str, Answer] = {}  #: what is answered at a path, whatever is asked
         self._lost = ""
@@ -147,12 +172,28 @@ class FakeHubSpot(HttpStandIn):
         """The paths that were asked."""
         return [request.path for request in self.requests]
 
+    def agree(self, asked: Mapping[str, str]) -> str:
+        """A person agrees to what the app asks for; the code."""
+        assert (asked["client_id"], asked["response_type"]) == (CLIENT_ID, "code")
+        assert set(asked["scope"].split()) <= set(self.scopes)
+        assert "oauth" in asked["scope"].split()
+        code = f"code-{len(self._challenges)}"
+        self._challenges[code] = asked["code_challenge"]
+        return code
+
+    def uninstall(self) -> None:
+        """Somebody removes the app from the account."""
+        self.is_connected = False
+        self.access.clear()
+
     # What the plugin gets
 
     def answer(self, request: SentRequest) -> Answer:
         if self._script:
             return self._script.popleft()
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if request.path == "/oauth/v3/token":
+            return self._token(request.form)
+        if request.headers.get("Authorization", "").removeprefix("Bearer ") not in self.access:
             return self.unauthorized
         if request.path in self.always:
             return self.always[request.path]
@@ -172,6 +213,30 @@ class FakeHubSpot(HttpStandIn):
         bad = [each for each in inputs if text in str(each)]
         good = self._written(kind, [each for each in inputs if each not in bad]).json
         return _batch(good["results"], [_refusal(each, "VALIDATION_ERROR", "It is not valid") for each in bad])
+
+    def _token(self, form: Mapping[str, str]) -> Answer:
+        if (form["client_id"], form["client_secret"]) != (CLIENT_ID, CLIENT_SECRET):
+            return refused_token("invalid_client", "BAD_CLIENT_ID")
+        if form["grant_type"] == "authorization_code":
+            proof = base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).rstrip(b"=")
+            if self._challenges.pop(form["code"], "") != proof.decode():
+                return refused_token("invalid_grant", "BAD_AUTH_CODE")
+            self.is_connected = True
+        elif form["refresh_token"] != REFRESH_TOKEN or not self.is_connected:
+            return refused_token("invalid_grant", "BAD_REFRESH_TOKEN")
+        self.access = {f"sample-token-{len(self.requests)}"}
+        told = {"token_type": "bearer", "expires_in": 1800, "hub_id": 62515, "user_id": 1, "scopes": self.scopes}
+        return Answer(json={"access_token": min(self.access), "refresh_token": REFRESH_TOKEN, **told})
+
+    def _token_info(self, request: SentRequest) -> Answer:
+        assert request.json["tokenKey"] in self.access
+        return Answer(json={"userId": 1, "hubId": 62515, "appId": 54321, "scopes": self.scopes})
+
+    def _list(self, kind: str, request: SentRequest) -> Answer:
+        if (scope := READS.get(kind, "crm.objects.contacts.read")) not in self.scopes:
+            return ungranted(scope)
+        shown = [self._shown(id, held) for id, held in self.held[kind].items()]
+        return Answer(json={"results": shown[: int(request.query["limit"][0])]})
 
     def _upsert(self, kind: str, request: SentRequest) -> Answer:
         return self._written(kind, request.json["inputs"])
@@ -288,6 +353,8 @@ class FakeHubSpot(HttpStandIn):
         return Answer(201, {"name": "cxsdk"})
 
     def _owners(self, request: SentRequest) -> Answer:
+        if "crm.objects.owners.read" not in self.scopes:
+            return ungranted("crm.objects.owners.read", "requiredScopes")
         after, size = int(request.query.get("after", ["0"])[0]), int(request.query["limit"][0])
         paging = {"paging": {"next": {"after": str(after + size)}}} if after + size < len(self.owners) else {}
         times = {"archived": False, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"}

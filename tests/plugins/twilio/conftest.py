@@ -16,11 +16,11 @@ from cxsdk_twilio import Twilio
 from tests.plugins.twilio.samples import ACCOUNT, FACTS, twilio
 
 SPECIFICATION = FACTS / "specs" / "twilio" / "twilio_api_v2010.json"
-LISTS = ("Calls", "Messages")
+LISTS = ("Calls", "Messages", "IncomingPhoneNumbers")
 
 
 class Specification:
-    """The two lists of the API that the plugin uses, https://github.com/twilio/twilio-oai."""
+    """The lists of the API that the plugin uses, https://github.com/twilio/twilio-oai."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._components = {"schemas": spec["components"]["schemas"]}

@@ -117,13 +117,16 @@ class FakeTypeform(HttpStandIn):
                 return self._list(form, {name: values[0] for name, values in request.query.items()})
             case "GET", ["forms", form] if form in self.responses:
                 return {"id": form, "title": "Sample", "hidden": self.hidden}
+            case "GET", ["forms", form, "webhooks", "cxsdk"] if form in self.webhooks:
+                told = {name: value for name, value in self.webhooks[form].items() if name != "secret"}
+                return {"id": "w1", "form_id": form, "tag": "cxsdk", **told}
             case "PUT", ["forms", form, "webhooks", tag] if form in self.responses:
                 self.webhooks[form] = request.json
                 return {"id": "w1", "form_id": form, "tag": tag, **request.json}
         return Answer(404, {"code": "FORM_NOT_FOUND", "description": "Form not found"})
 
     def _list(self, form: str, asked: Mapping[str, str]) -> Json:
-        since, until = int(asked["since"]), int(asked["until"])
+        since, until = int(asked.get("since", 0)), int(asked.get("until", 10**11))
         found = [one for one in self.responses[form] if since <= _seconds(one["submitted_at"]) <= until]
         found.sort(key=lambda one: _seconds(one["submitted_at"]), reverse=True)
         shown = found[: int(asked["page_size"])]
