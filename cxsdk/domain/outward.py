@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,6 +37,18 @@ class LogEntry(Value):
     recording_url: str | None = None
     attachments: tuple[Attachment, ...] = ()
     automatic: bool = False
+
+    def besides(self, *, recording: bool = True) -> Iterator[str]:
+        """What belongs to the entry besides its text, a line each, for CRMs that have no fields of their own for it.
+
+        The agent's comment, the link to the recording (unless ``recording`` is False), and each attachment.
+        """
+        if self.comment:
+            yield f"Comment: {self.comment}"
+        if self.recording_url and recording:
+            yield f"Recording: {self.recording_url}"
+        for attachment in self.attachments:
+            yield f"Attachment: {attachment.name} {attachment.reference}".strip()
 
 
 class Choice(Value):

@@ -166,23 +166,14 @@ def task_record(task: Task) -> Record:
 
 def _text(entry: LogEntry, headline: str) -> str:
     """The whole; where it is too long, the text is cut before the rest is."""
-    rest = "".join(f"\n\n{line}" for line in _besides(entry, with_recording=True))[:TEXT_LIMIT]
+    rest = "".join(f"\n\n{line}" for line in entry.besides())[:TEXT_LIMIT]
     text = "\n\n".join(filter(None, [_line(headline, NAME_LIMIT), entry.text]))
     room = TEXT_LIMIT - len(rest) - len(marked("", entry.key))
     return text[: max(room, 0)] + rest
 
 
 def _lines(entry: LogEntry, headline: str, *, with_recording: bool) -> Iterator[str]:
-    yield from filter(None, [*_besides(entry, with_recording=with_recording), headline, entry.text])
-
-
-def _besides(entry: LogEntry, *, with_recording: bool) -> Iterator[str]:
-    if entry.comment:
-        yield f"Comment: {entry.comment}"
-    if entry.recording_url and with_recording:
-        yield f"Recording: {entry.recording_url}"
-    for attachment in entry.attachments:
-        yield f"Attachment: {attachment.name} {attachment.reference}".strip()
+    yield from filter(None, [*entry.besides(recording=with_recording), headline, entry.text])
 
 
 def _headline(entry: LogEntry) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from cxsdk import CallState, Direction, Identity, Kind, LogEntry, Person, Task
@@ -101,18 +100,7 @@ def _title(entry: LogEntry) -> str:
 
 
 def _text(entry: LogEntry) -> str:
-    return "\n\n".join(_lines(entry))
-
-
-def _lines(entry: LogEntry) -> Iterator[str]:
-    if entry.text:
-        yield entry.text
-    if entry.comment:
-        yield f"Comment: {entry.comment}"
-    if entry.recording_url:
-        yield f"Recording: {entry.recording_url}"
-    for attachment in entry.attachments:
-        yield f"Attachment: {attachment.name} {attachment.reference}".strip()
+    return "\n\n".join(filter(None, [entry.text, *entry.besides()]))
 
 
 def task_record(task: Task) -> Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -112,25 +112,18 @@ def _email(entry: LogEntry) -> Properties:
         "hs_email_direction": "INCOMING_EMAIL" if inbound else "EMAIL",
         "hs_email_status": "SENT",
         "hs_email_subject": _line(entry.subject),
-        "hs_email_text": "\n\n".join(filter(None, [entry.text, *_besides(entry)]))[:TEXT_LIMIT],
+        "hs_email_text": "\n\n".join(filter(None, [entry.text, *entry.besides(recording=entry.kind is not Kind.CALL)]))[
+            :TEXT_LIMIT
+        ],
         **({"hs_email_headers": json.dumps(sides)} if "@" in entry.counterpart else {}),
     }
 
 
 def _html(entry: LogEntry, headline: str = "") -> str:
     """The whole as HTML, which HubSpot makes of it; where it is too long, the text is cut before the rest is."""
-    rest = _escaped("\n\n".join(["", *_besides(entry)]))
+    rest = _escaped("\n\n".join(["", *entry.besides(recording=entry.kind is not Kind.CALL)]))
     text = _escaped("\n\n".join(filter(None, [_line(headline), entry.text])))
     return (text[: max(TEXT_LIMIT - len(rest), 0)] + rest)[:TEXT_LIMIT]
-
-
-def _besides(entry: LogEntry) -> Iterator[str]:
-    if entry.comment:
-        yield f"Comment: {entry.comment}"
-    if entry.recording_url and entry.kind is not Kind.CALL:
-        yield f"Recording: {entry.recording_url}"
-    for attachment in entry.attachments:
-        yield f"Attachment: {attachment.name} {attachment.reference}".strip()
 
 
 def _headline(entry: LogEntry) -> str:
