@@ -66,11 +66,19 @@ def entry_commands(name: str, entry: LogEntry, owner: Owner, agent: str, origin:
     return {name: Command("crm.activity.todo.add", add), **_marked(name, {**_key(origin, entry.key), "COMPLETED": "Y"})}
 
 
-def entry_change(entry: LogEntry) -> Command:
-    """What has become known of a contact that is logged."""
+def entry_change(entry: LogEntry, *, is_finished: bool = False) -> Command:
+    """What has become known of a contact that is logged; ``is_finished``: as a call of telephony."""
+    if is_finished:
+        return Command("crm.activity.update", {"id": entry.entry_id, "fields": call_fields(entry)})
     fields = {"SUBJECT": _title(entry), "DESCRIPTION": _text(entry), "RESPONSIBLE_ID": entry.agent_id}
     times = _times(entry) if is_call(entry) else {}
     return Command("crm.activity.update", {"id": entry.entry_id, "fields": {**fields, **times}})
+
+
+def call_fields(entry: LogEntry) -> dict[str, Any]:
+    """What the activity of a call of telephony may still take: Bitrix24 has named it, and when it was."""
+    subject = _title(entry) if entry.subject else None
+    return {"SUBJECT": subject, "DESCRIPTION": _text(entry), "RESPONSIBLE_ID": entry.agent_id}
 
 
 def task_commands(name: str, task: Task, owner: Owner, agent: str, origin: str) -> dict[str, Command]:
