@@ -117,9 +117,9 @@ class Bitrix24(CRM, Inbound):
 
     def open(self, context: Context) -> None:
         self._api = Api(self._session(context))
-        self._clock = context.clock
-        telephony = Telephony(self._api, self._clock.now, context.log) if self.calls == "telephony" else None
+        telephony = Telephony(self._api, context.log) if self.calls == "telephony" else None
         self._writer = Writer(self._api, self.origin, self.default_user, context.log, telephony)
+        self._clock = context.clock
 
     def _session(self, context: Context) -> Http:
         if self.webhook is None:

@@ -8,20 +8,18 @@ https://apidocs.bitrix24.com/api-reference/telephony/voximplant-statistic-get.ht
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from cxsdk import CallState, CxsdkError, Direction, LogEntry, Receipt
 from cxsdk_bitrix24.client import BATCH, COMPANY, CONTACT, LEAD, Api, Owner, Record, Result, records, time_of
 from cxsdk_bitrix24.commands import Command, Reference
+from cxsdk_bitrix24.failures import Problem
 from cxsdk_bitrix24.outgoing import call_fields, is_call
 
 #: So many calls with their three commands each fit a batch.
 AT_ONCE = BATCH // 3
-#: A finished call stays as it is, so that one that goes on is left for later; but not for longer than this.
-LONGEST = timedelta(hours=2)
 
 _KINDS = {LEAD: "LEAD", CONTACT: "CONTACT", COMPANY: "COMPANY"}
 _TYPES = {Direction.OUTBOUND: 1, Direction.INBOUND: 2}
@@ -33,15 +31,9 @@ _RECORDINGS = (".mp3", ".wav")
 class Telephony:
     """The telephony of one portal."""
 
-    def __init__(self, api: Api, now: Callable[[], datetime], log: Any) -> None:
+    def __init__(self, api: Api, log: Any) -> None:
         self._api = api
-        self._now = now
         self._log = log
-
-    def waits(self, entry: LogEntry) -> bool:
-        """Whether a call that is to be logged has not ended yet."""
-        goes_on = entry.state in (CallState.RINGING, CallState.ANSWERED) and self._now() - entry.at < LONGEST
-        return goes_on and is_call(entry) and entry.entry_id is None
 
     def finished(self, entries: Sequence[LogEntry]) -> dict[str, Record]:
         """The calls in the statistics that are to be changed, by our keys."""
@@ -54,19 +46,18 @@ class Telephony:
         The calls are there already: whatever goes wrong with a recording must not make them once more.
         """
         wanted = {
-            call["CALL_ID"]: _attached(call["CALL_ID"], entry.recording_url)
-            for entry, call in zip(entries, told, strict=True)
+            f"a{n}": _attached(call["CALL_ID"], entry.recording_url)
+            for n, (entry, call) in enumerate(zip(entries, told, strict=True))
             if entry.recording_url and isinstance(call, dict) and call.get("CALL_ID") and not call.get("RECORD_FILE_ID")
         }
-        names = {f"a{n}": id for n, id in enumerate(wanted)}
         try:
-            found = self._api.batch({name: wanted[id] for name, id in names.items()})
+            problems = {name: result.problem for name, result in self._api.batch(wanted).items()}
         except CxsdkError as error:
-            self._log.warning("bitrix24_recordings_failed", ids=[*wanted], problem=error.code)
-        else:
-            for name, result in found.items():
-                if result.problem is not None:
-                    self._log.warning("bitrix24_recording_failed", id=names[name], problem=result.problem.said)
+            problems = dict.fromkeys(wanted, Problem(error.code, ""))
+        for name, problem in problems.items():
+            if problem is not None:
+                id = wanted[name].params["CALL_ID"]
+                self._log.warning("bitrix24_recording_failed", id=id, problem=problem.said)
 
 
 def call_commands(name: str, entry: LogEntry, owner: Owner, agent: str, origin: str) -> dict[str, Command]:

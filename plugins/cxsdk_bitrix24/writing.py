@@ -12,7 +12,6 @@ from cxsdk_bitrix24.lookups import tasks_of
 from cxsdk_bitrix24.outgoing import entry_change, entry_commands, is_call, task_change, task_commands
 from cxsdk_bitrix24.telephony import AT_ONCE, Telephony, call_commands, entry_id_of, refused
 
-_GOES_ON = Receipt.deferred("The call goes on: Bitrix24's telephony takes it when it has ended.")
 _NOTHING_TOLD = "Bitrix24's answer does not tell of it."
 #: A to-do that an agent has completed takes no changes, and needs none.
 _COMPLETED = "CAN_NOT_UPDATE_COMPLETED_TODO"
@@ -50,12 +49,11 @@ class Writer:
     def _log_some(
         self, entries: Sequence[LogEntry], owners: Mapping[str, tuple[Owner, str]], calls: Mapping[str, Record]
     ) -> Iterator[Receipt]:
-        waiting = {each.key for each in entries if self._telephony and self._telephony.waits(each)}
         commands: dict[str, Command] = {}
         for n, entry in enumerate(entries):
             if entry.entry_id is not None:
                 commands[f"e{n}"] = entry_change(entry, is_finished=entry.key in calls)
-            elif (owner := owners.get(entry.person_id)) and entry.key not in waiting:
+            elif owner := owners.get(entry.person_id):
                 make = call_commands if self._telephony and is_call(entry) else entry_commands
                 commands |= make(f"e{n}", entry, owner[0], entry.agent_id or owner[1], self._origin)
         found = self._run(commands)
@@ -63,7 +61,7 @@ class Writer:
             told = [calls.get(each.key) or found.get(f"e{n}", Result()).value for n, each in enumerate(entries)]
             self._telephony.attach(entries, told)
         for n, entry in enumerate(entries):
-            yield _GOES_ON if entry.key in waiting else self._told(found, f"e{n}", entry.entry_id)
+            yield self._told(found, f"e{n}", entry.entry_id)
 
     def save_tasks(self, tasks: Sequence[Task]) -> Iterator[Receipt]:
         """Makes to-dos, and changes those that are there."""

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from cxsdk import AuthenticationError, CallState, ConfigurationError, Direction, Kind, OutcomeUnknown, RateLimited
-from cxsdk.domain.clock import ManualClock
 from cxsdk.domain.outward import Outcome
-from cxsdk.testing import NOW, opened
+from cxsdk.testing import opened
 from cxsdk_bitrix24 import Bitrix24
 from tests.plugins.bitrix24.conftest import bitrix24
 from tests.plugins.bitrix24.fake import FakeBitrix24
@@ -34,13 +33,8 @@ def portal() -> Iterator[Connected]:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOW)
-
-
-@pytest.fixture
-def crm(portal: Connected, clock: ManualClock) -> Iterator[Bitrix24]:
-    with opened(application(calls="telephony"), clock=clock, granted=GRANTED) as plugin:
+def crm(portal: Connected) -> Iterator[Bitrix24]:
+    with opened(application(calls="telephony"), granted=GRANTED) as plugin:
         yield plugin
 
 
@@ -94,21 +88,10 @@ def test_a_call_is_one_of_telephony(crm: Bitrix24, portal: FakeBitrix24, ann: st
 def test_how_a_call_went_is_its_status(
     crm: Bitrix24, portal: FakeBitrix24, ann: str, state: CallState | None, seconds: int | None, code: str
 ) -> None:
-    call = entry(ann, state=state, seconds=seconds, direction=Direction.OUTBOUND, at=NOW - timedelta(hours=3))
+    call = entry(ann, state=state, seconds=seconds, direction=Direction.OUTBOUND)
     assert all(receipt.is_done for receipt in crm.log([call]))
     [told] = portal.statistics
     assert (told["CALL_FAILED_CODE"], told["CALL_TYPE"], told["CALL_DURATION"]) == (code, "1", str(seconds or 0))
-
-
-@pytest.mark.parametrize("state", [CallState.RINGING, CallState.ANSWERED])
-def test_a_call_that_goes_on_is_left_for_later_but_not_for_ever(
-    crm: Bitrix24, portal: FakeBitrix24, clock: ManualClock, ann: str, state: CallState
-) -> None:
-    call, other = entry(ann, state=state), ended(ann, "e2")
-    assert [each.outcome for each in crm.log([call, other])] == [Outcome.DEFERRED, Outcome.ACCEPTED]
-    clock.advance(timedelta(hours=2))
-    assert [each.outcome for each in crm.log([call])] == [Outcome.ACCEPTED]
-    assert [each["EXTERNAL_CALL_ID"] for each in portal.statistics] == ["e2", "e1"]
 
 
 def test_all_else_is_a_to_do_as_before(crm: Bitrix24, portal: FakeBitrix24, ann: str) -> None:
