@@ -26,6 +26,8 @@ MEANINGS: Mapping[str, str] = {
     "asterisk_list_refused": "Asterisk does not show its calls: the manager user lacks the right that `cure` names.",
     "batch_folded_singly": "A batch of records could not be folded together: each is folded by itself.",
     "batch_looked_at_singly": "A batch of due looks failed together: each is looked at by itself.",
+    "bitrix24_mark_failed": "A to-do, or a call's activity, in Bitrix24 did not get our key: it is there, without it.",
+    "bitrix24_recording_failed": "Bitrix24 could not fetch the recording of a call: the call has it as a link alone.",
     "classify_failed": "A plugin's `classify` raised: the answer has HTTP's own meaning. The plugin has a bug.",
     "event_conflict": "A provider sent other bytes under an event's id: the first ones are kept, and 409 was answered.",
     "event_key_failed": "A plugin's `event_key` raised: a hash of the body serves. The plugin has a bug.",
