@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from cxsdk import Http, OutcomeUnknown, Transient
-from cxsdk_bitrix24.commands import Command
+from cxsdk_bitrix24.commands import REFERENCE, Command
 from cxsdk_bitrix24.failures import Problem
 
 #: Bitrix24's limits: of the commands of a batch, and of a page of any list.
@@ -112,14 +112,15 @@ class Api:
         return found
 
     def _batch(self, commands: Mapping[str, Command], *, reads: bool) -> dict[str, Result]:
-        asked = {"halt": False, "cmd": {name: str(command) for name, command in commands.items()}}
-        answer = self._http.post("batch", json=asked, reads=reads)
+        asked = {name: str(command) for name, command in commands.items()}
+        answer = self._http.post("batch", json={"halt": False, "cmd": asked}, reads=reads)
         told = answer.get("result") if isinstance(answer, dict) else None
         if not isinstance(told, dict):
             raise (Transient if reads else OutcomeUnknown)("Bitrix24's answer does not tell of the commands.")
         values, errors = _named(told.get("result")), _named(told.get("result_error"))
         found = {name: Result(values.get(name), Problem.of(errors.get(name))) for name in commands}
-        wrong = [each.problem.of_the_account() if each.problem else None for each in found.values()]
+        alone = [each for name, each in found.items() if REFERENCE not in asked[name]]  # the others fail with these
+        wrong = [each.problem.of_the_account() if each.problem else None for each in alone]
         if wrong[0] is not None and all(wrong):
             raise wrong[0]
         return found

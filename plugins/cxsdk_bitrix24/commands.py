@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
-_REFERENCE = "$result["
+#: With what a reference begins; in all else that is sent, no command has it.
+REFERENCE = "$result["
 
 
 class Reference(str):
@@ -21,7 +22,7 @@ class Reference(str):
     @classmethod
     def to(cls, command: str, *places: str) -> Reference:
         """``Reference.to("add", "id")`` is the id that the command ``add`` gives."""
-        return cls(f"$result[{command}]" + "".join(f"[{place}]" for place in places))
+        return cls(f"{REFERENCE}{command}]" + "".join(f"[{place}]" for place in places))
 
 
 class Command(NamedTuple):
@@ -48,4 +49,4 @@ def _pairs(name: str, value: Any) -> Iterator[str]:
         yield f"{name}={value}"
     elif value is not None:
         # a customer who writes a reference must not be answered with what stands there
-        yield f"{name}={quote_plus(str(value).replace(_REFERENCE, '$result ['))}"
+        yield f"{name}={quote_plus(str(value).replace(REFERENCE, '$result ['))}"

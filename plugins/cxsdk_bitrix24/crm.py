@@ -44,6 +44,7 @@ from cxsdk_bitrix24.lookups import found_people, written
 from cxsdk_bitrix24.outgoing import ENTITIES, person_command, searches
 from cxsdk_bitrix24.samples import sample_events
 from cxsdk_bitrix24.sources import NEWS, SETTLED, Reading, converted, deals_due, deals_read, todos
+from cxsdk_bitrix24.telephony import Telephony, logged
 from cxsdk_bitrix24.writing import Writer
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Bitrix24(CRM, Inbound):
     person_entity: Literal["lead", "contact"] = "lead"
     #: The id of the user who is responsible where nobody else is; else, that of the webhook or application.
     default_user: str | None = Field(default=None, pattern=r"^\d+$")
+    #: Whether calls are activities of the CRM, or calls of Bitrix24's telephony, for which OAuth is needed.
+    calls: Literal["activity", "telephony"] = "activity"
     #: By what our records are known among those of others (ORIGINATOR_ID). Leave it as it is once there are some.
     origin: str = Field(default="cxsdk", pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")
     #: The country (ISO 3166) of numbers that stand in Bitrix24 without a country code.
@@ -106,11 +109,16 @@ class Bitrix24(CRM, Inbound):
         application = (self.portal, self.client_id, self.client_secret)
         if any(application) if self.webhook else not all(application):
             raise ValueError("give either webhook, or all of portal, client_id and client_secret")
+        if self.webhook and self.calls == "telephony":
+            raise ValueError(
+                'calls="telephony" is for applications: give portal, client_id and client_secret in place of webhook'
+            )
         return self
 
     def open(self, context: Context) -> None:
         self._api = Api(self._session(context))
-        self._writer = Writer(self._api, self.origin, self.default_user, context.log)
+        telephony = Telephony(self._api, context.log) if self.calls == "telephony" else None
+        self._writer = Writer(self._api, self.origin, self.default_user, context.log, telephony)
         self._clock = context.clock
 
     def _session(self, context: Context) -> Http:
@@ -132,11 +140,10 @@ class Bitrix24(CRM, Inbound):
         )
 
     def check(self) -> str:
-        """Asks who the webhook or application is, and whether it may read activities."""
+        """Asks who the webhook or application is, and whether it may read activities, and calls of telephony."""
         asked = {"user": Command("user.current", {}), "crm": Command("crm.activity.list", {"filter": {"ID": 0}})}
-        found = self._api.batch(asked, reads=True)
-        user = found["user"].read()
-        found["crm"].read()
+        asked |= {"calls": logged(["0"])} if self.calls == "telephony" else {}
+        user, *_ = [each.read() for each in self._api.batch(asked, reads=True).values()]
         return " ".join(filter(None, ("user", str(user.get("ID")), user.get("NAME"), user.get("LAST_NAME"))))
 
     def classify(self, response: requests.Response) -> Exception | None:
@@ -175,7 +182,7 @@ class Bitrix24(CRM, Inbound):
             )
 
     def find_written(self, keys: Sequence[str]) -> Iterator[str | None]:
-        found = written(self._api, keys, ENTITIES[self.person_entity], self.origin)
+        found = written(self._api, keys, ENTITIES[self.person_entity], self.origin, calls=self.calls == "telephony")
         yield from (found.get(key) for key in keys)
 
     # -- in

@@ -37,7 +37,7 @@ _ACCESS = {
     "APPLICATION_NOT_FOUND": "Install the application in Bitrix24, and connect the account again.",
     "PAYMENT_REQUIRED": "The application is not paid for.",
     "INVALID_CREDENTIALS": _RIGHTS,
-    "INSUFFICIENT_SCOPE": "Give the webhook or application the scopes crm and user.",
+    "INSUFFICIENT_SCOPE": "Give the webhook or application the scopes crm and user, and telephony for its calls.",
     "USER_ACCESS_ERROR": "The user may not use the application: allow it in Bitrix24.",
     "ALLOWED_ONLY_INTRANET_USER": "The user of the webhook or application must be an employee.",
     "METHOD_CONFIRM_WAITING": "An administrator must confirm the method in Bitrix24.",
@@ -49,6 +49,8 @@ _ACCESS = {
 }
 _LIMITS = {"QUERY_LIMIT_EXCEEDED": 5.0, "OPERATION_TIME_LIMIT": _BUCKET, "OVERLOAD_LIMIT": _BLOCKED}
 _GONE = ("OWNER_NOT_FOUND", "NOT_FOUND")
+#: What a call is told for which the database failed, in words alone.
+_BROKEN = "database error"
 _UNFINISHED = ("INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER")
 
 
@@ -93,7 +95,7 @@ class Problem(NamedTuple):
         """What became of the value that a command was to write."""
         if self.of_the_account() is not None:
             return Receipt.deferred(self.said)
-        if self.code in _UNFINISHED:
+        if self.code in _UNFINISHED or _BROKEN in self.text:
             return Receipt.unknown(self.said)
         return Receipt.person_gone(self.said) if self.code in _GONE else Receipt.rejected(self.said)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from cxsdk_bitrix24.client import COMPANY, CONTACT, LEAD, Api, Listing, Owner, items, records
+from cxsdk_bitrix24.client import COMPANY, CONTACT, LEAD, Api, Listing, Owner, Result, items, records
+from cxsdk_bitrix24.telephony import by_key, entry_id_of, logged
 
 #: Which of those who have a number it is: whoever is known best.
 _PREFERRED = {"CONTACT": CONTACT, "LEAD": LEAD, "COMPANY": COMPANY}
@@ -28,8 +29,8 @@ def found_people(found: Iterable[Any]) -> str | None:
     return None
 
 
-def written(api: Api, keys: Sequence[str], entity: int, origin: str) -> dict[str, str]:
-    """Our names for what was written under these keys."""
+def written(api: Api, keys: Sequence[str], entity: int, origin: str, *, calls: bool) -> dict[str, str]:
+    """Our names for what was written under these keys; ``calls``: whether calls of telephony may be among it."""
     activities = Listing("crm.activity.list", ["ORIGIN_ID"], id="ID", changed="LAST_UPDATED")
     ours = {"@ORIGINATOR_ID": [origin, tasks_of(origin)], "@ORIGIN_ID": list(keys)}
     people = items(entity, ["originId"])
@@ -37,7 +38,9 @@ def written(api: Api, keys: Sequence[str], entity: int, origin: str) -> dict[str
         "activities": activities.command(ours, "ID"),
         "people": people.command({"originatorId": origin, "@originId": list(keys)}, "id"),
     }
+    asked |= {"calls": logged(keys)} if calls else {}
     found = api.batch(asked, reads=True) if keys else {}
+    called = {key: str(entry_id_of(call)) for key, call in by_key(found.pop("calls", Result([]))).items()}
     told = {name: reversed(records(result.read())) for name, result in found.items()}  # of two, the oldest is left
-    names = {str(each["ORIGIN_ID"]): str(each["ID"]) for each in told.get("activities", ())}
+    names = called | {str(each["ORIGIN_ID"]): str(each["ID"]) for each in told.get("activities", ())}
     return names | {str(each["originId"]): str(Owner(entity, int(each["id"]))) for each in told.get("people", ())}

@@ -66,11 +66,19 @@ def entry_commands(name: str, entry: LogEntry, owner: Owner, agent: str, origin:
     return {name: Command("crm.activity.todo.add", add), **_marked(name, {**_key(origin, entry.key), "COMPLETED": "Y"})}
 
 
-def entry_change(entry: LogEntry) -> Command:
-    """What has become known of a contact that is logged."""
+def entry_change(entry: LogEntry, *, is_finished: bool = False) -> Command:
+    """What has become known of a contact that is logged; ``is_finished``: as a call of telephony."""
+    if is_finished:
+        return Command("crm.activity.update", {"id": entry.entry_id, "fields": call_fields(entry)})
     fields = {"SUBJECT": _title(entry), "DESCRIPTION": _text(entry), "RESPONSIBLE_ID": entry.agent_id}
     times = _times(entry) if is_call(entry) else {}
     return Command("crm.activity.update", {"id": entry.entry_id, "fields": {**fields, **times}})
+
+
+def call_fields(entry: LogEntry) -> dict[str, Any]:
+    """What the activity of a call of telephony may still take: Bitrix24 has named it, and when it was."""
+    subject = _title(entry) if entry.subject else None
+    return {"SUBJECT": subject, "DESCRIPTION": _text(entry), "RESPONSIBLE_ID": entry.agent_id}
 
 
 def task_commands(name: str, task: Task, owner: Owner, agent: str, origin: str) -> dict[str, Command]:
@@ -143,18 +151,9 @@ def _title(entry: LogEntry) -> str:
 
 def _text(entry: LogEntry) -> str:
     """The whole; where it is too long, the text is cut before the rest is."""
-    rest = "\n\n".join(_besides(entry))
+    rest = "\n\n".join(entry.besides())
     text = entry.text[: max(TEXT_LIMIT - len(rest) - 2, 0)]
     return _cut("\n\n".join(filter(None, [text, rest])))
-
-
-def _besides(entry: LogEntry) -> Iterator[str]:
-    if entry.comment:
-        yield f"Comment: {entry.comment}"
-    if entry.recording_url:
-        yield f"Recording: {entry.recording_url}"
-    for attachment in entry.attachments:
-        yield f"Attachment: {attachment.name} {attachment.reference}".strip()
 
 
 def _line(text: str) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cxsdk import LogEntry, Receipt, Task
-from cxsdk_bitrix24.client import Api, Owner, Result
+from cxsdk_bitrix24.client import BATCH, Api, Owner, Record, Result
 from cxsdk_bitrix24.commands import Command
 from cxsdk_bitrix24.lookups import tasks_of
-from cxsdk_bitrix24.outgoing import entry_change, entry_commands, task_change, task_commands
+from cxsdk_bitrix24.outgoing import entry_change, entry_commands, is_call, task_change, task_commands
+from cxsdk_bitrix24.telephony import AT_ONCE, Telephony, call_commands, entry_id_of, refused
 
 _NOTHING_TOLD = "Bitrix24's answer does not tell of it."
 #: A to-do that an agent has completed takes no changes, and needs none.
@@ -21,11 +22,14 @@ _NOT_THERE = "NOT_FOUND"
 class Writer:
     """Makes and changes people, entries and tasks."""
 
-    def __init__(self, api: Api, origin: str, default_user: str | None, log: Any) -> None:
+    def __init__(
+        self, api: Api, origin: str, default_user: str | None, log: Any, telephony: Telephony | None = None
+    ) -> None:
         self._api = api
         self._origin = origin
         self._default_user = default_user
         self._log = log
+        self._telephony = telephony
 
     def make(self, people: Sequence[Command], entity: int) -> Iterator[Receipt]:
         """Makes a person with each command."""
@@ -37,14 +41,25 @@ class Writer:
     def log(self, entries: Sequence[LogEntry]) -> Iterator[Receipt]:
         """Logs entries, and changes those that are logged."""
         owners = self._owners(entry.person_id for entry in entries if entry.entry_id is None)
+        calls = self._telephony.finished(entries) if self._telephony else {}
+        size = AT_ONCE if self._telephony else BATCH
+        for start in range(0, len(entries), size):  # what one batch has written counts when the next one fails
+            yield from self._log_some(entries[start : start + size], owners, calls)
+
+    def _log_some(
+        self, entries: Sequence[LogEntry], owners: Mapping[str, tuple[Owner, str]], calls: Mapping[str, Record]
+    ) -> Iterator[Receipt]:
         commands: dict[str, Command] = {}
         for n, entry in enumerate(entries):
             if entry.entry_id is not None:
-                commands[f"e{n}"] = entry_change(entry)
+                commands[f"e{n}"] = entry_change(entry, is_finished=entry.key in calls)
             elif owner := owners.get(entry.person_id):
-                agent = entry.agent_id or owner[1]
-                commands |= entry_commands(f"e{n}", entry, owner[0], agent, self._origin)
+                make = call_commands if self._telephony and is_call(entry) else entry_commands
+                commands |= make(f"e{n}", entry, owner[0], entry.agent_id or owner[1], self._origin)
         found = self._run(commands)
+        if self._telephony:
+            told = [calls.get(each.key) or found.get(f"e{n}", Result()).value for n, each in enumerate(entries)]
+            self._telephony.attach(entries, told)
         for n, entry in enumerate(entries):
             yield self._told(found, f"e{n}", entry.entry_id)
 
@@ -78,6 +93,8 @@ class Writer:
     def _told(self, found: Mapping[str, Result], name: str, known: str | None) -> Receipt:
         if name not in found:
             return Receipt.person_gone("Bitrix24 has this person no more.")
+        if problem := refused(found, name):
+            return problem
         result, mark = found[name], found.get(f"{name}m")
         if known is not None:
             return _changed(known, [result, mark] if mark else [result])
@@ -114,5 +131,7 @@ def _receipt(result: Result, id_of: Callable[[Any], Any]) -> Receipt:
 
 
 def _id(value: Any) -> Any:
-    """The id that a method gives: the bare number, or one beside its name."""
-    return value["id"] if isinstance(value, dict) else int(value)
+    """The id that a method gives: the bare number, or one beside its name; of a call, that of its activity."""
+    if not isinstance(value, dict):
+        return int(value)
+    return value["id"] if "id" in value else entry_id_of(value)

@@ -1,7 +1,8 @@
 """A small Bitrix24 in memory, which answers as its documentation says, and does as it is told.
 
 Its shapes: https://apidocs.bitrix24.com/settings/how-to-call-rest-api/batch.html, .../api-reference/crm/universal/,
-.../api-reference/crm/timeline/activities/, .../api-reference/crm/duplicates/, .../limits.html, .../error-codes.html.
+.../api-reference/crm/timeline/activities/, .../api-reference/crm/duplicates/, .../api-reference/telephony/,
+.../limits.html, .../error-codes.html.
 Each command, and each of its own results, is held against Bitrix24's specification where that is at hand.
 """
 
@@ -92,6 +93,9 @@ class FakeBitrix24(HttpStandIn):
         self._script: deque[Answer] = deque()
         self._lost = ""
         self._number = 50
+        self.registered: dict[str, dict[str, Any]] = {}
+        self.statistics: list[dict[str, Any]] = []
+        self.unplayable: set[str] = set()
 
     # What a test says and asks
 
@@ -189,7 +193,7 @@ class FakeBitrix24(HttpStandIn):
             assert problems == [], problems
         if method in self.refusing:
             raise Refused(**self.refusing[method])
-        result = getattr(self, "_" + method.replace(".", "_"))(params)
+        result = getattr(self, "_" + method.replace(".", "_").lower())(params)
         if spec is not None:
             problems = spec.problems_of_result(method, result)
             assert problems == [], problems
@@ -276,6 +280,74 @@ class FakeBitrix24(HttpStandIn):
             raise Refused("", "Activity is not found")
         self.change(int(id), **params["fields"])
         return True
+
+    # Its telephony
+
+    def _telephony_externalcall_register(self, params: dict[str, Any]) -> Any:
+        self._in_an_application(params)
+        assert datetime.fromisoformat(params["CALL_START_DATE"]).tzinfo is not None
+        by = ("PHONE_NUMBER", "TYPE", "USER_ID", "LINE_NUMBER", "EXTERNAL_CALL_ID")
+        for id, call in self.registered.items():
+            recent = self.now - call["at"] < timedelta(minutes=30)
+            if recent and all(call.get(name) == params.get(name) for name in by):
+                return self._registered(id)
+        self._number += 1
+        id = f"externalCall.{self._number:032x}.1767614400"
+        self.registered[id] = {**params, "at": self.now}
+        return self._registered(id)
+
+    def _registered(self, id: str) -> dict[str, Any]:
+        call = self.registered[id]
+        told = {"CALL_ID": id, "CRM_CREATED_LEAD": None, "CRM_CREATED_ENTITIES": []}
+        return {**told, "CRM_ENTITY_TYPE": call["CRM_ENTITY_TYPE"], "CRM_ENTITY_ID": int(call["CRM_ENTITY_ID"])}
+
+    def _telephony_externalcall_finish(self, params: dict[str, Any]) -> Any:
+        self._in_an_application(params)
+        id = params["CALL_ID"]
+        if id not in self.registered or any(each["CALL_ID"] == id for each in self.statistics):
+            raise Refused("ERROR_CORE", "Call is not found (call should be registered prior to finishing")
+        call, owner = self.registered[id], {"LEAD": 1, "CONTACT": 3, "COMPANY": 4}
+        activity = self._kept(
+            {"OWNER_TYPE_ID": str(owner[call["CRM_ENTITY_TYPE"]]), "OWNER_ID": call["CRM_ENTITY_ID"], "TYPE_ID": "2",
+             "PROVIDER_ID": "VOXIMPLANT_CALL", "COMPLETED": "Y", "SUBJECT": f"Call {call['PHONE_NUMBER']}",
+             "RESPONSIBLE_ID": params["USER_ID"]}
+        )  # fmt: skip
+        told = {
+            "ID": str(self._number), "CALL_ID": id, "EXTERNAL_CALL_ID": call.get("EXTERNAL_CALL_ID"),
+            "PORTAL_USER_ID": params["USER_ID"], "PHONE_NUMBER": call["PHONE_NUMBER"], "CALL_TYPE": call["TYPE"],
+            "CALL_START_DATE": call["CALL_START_DATE"], "CALL_DURATION": params["DURATION"],
+            "CALL_FAILED_CODE": params["STATUS_CODE"], "CRM_ACTIVITY_ID": str(activity), "RECORD_FILE_ID": None,
+        }  # fmt: skip
+        self.statistics.append(told)
+        same = ("CALL_ID", "EXTERNAL_CALL_ID", "PHONE_NUMBER", "CALL_FAILED_CODE")
+        numbers = ("ID", "PORTAL_USER_ID", "CALL_DURATION", "CRM_ACTIVITY_ID")
+        answer = {name: told[name] for name in same} | {name: int(told[name]) for name in numbers}
+        return {**answer, "INCOMING": call["TYPE"], "CALL_START_DATE": {}, "COMMENT": None}
+
+    def _telephony_externalcall_attachrecord(self, params: dict[str, Any]) -> Any:
+        self._in_an_application(params)
+        found = [each for each in self.statistics if each["CALL_ID"] == params["CALL_ID"]]
+        if not found:
+            raise Refused("ERROR_CORE", "Call is not found in the statistic table. Looks like it is not finished yet.")
+        if not params["FILENAME"].endswith((".mp3", ".wav")):
+            raise Refused("ERROR_CORE", "Wrong file extension. Only wav and mp3 are allowed")
+        if params["RECORD_URL"] in self.unplayable:
+            raise Refused("ERROR_CORE", "Server returns HTTP error code 401")
+        self._number += 1
+        found[0] |= {"RECORD_FILE_ID": self._number}
+        return {"FILE_ID": self._number}
+
+    def _voximplant_statistic_get(self, params: dict[str, Any]) -> Any:
+        [(field, wanted)] = params["FILTER"].items()
+        assert (field, params["SORT"], params["ORDER"]) == ("EXTERNAL_CALL_ID", "ID", "ASC")
+        assert isinstance(wanted, list)
+        return [each for each in self.statistics if each[field] in wanted][:50]
+
+    def _in_an_application(self, params: dict[str, Any]) -> None:
+        if self.auth is None:
+            raise Refused("WRONG_AUTH_TYPE", "Current authorization type is denied for this method")
+        if "CALL_ID" not in params and params.get("USER_ID") not in [each["ID"] for each in self.users]:
+            raise Refused("ERROR_CORE", "User is not found or is not active")
 
     def _owned(self, type: int, id: int, code: str, text: str) -> None:
         if id not in self.held[type]:

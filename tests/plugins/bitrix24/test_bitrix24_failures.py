@@ -174,6 +174,7 @@ def test_a_portal_of_ones_own_has_the_limits_that_one_gives_it(portal: FakeBitri
         {"portal": "sample.bitrix24.com"},
         {"webhook": None, "portal": "https://sample.bitrix24.com"},
         {"webhook": None, "portal": "sample.bitrix24.com", "client_id": "app.1"},
+        {"calls": "telephony"},
     ],
 )
 def test_an_account_needs_one_way_in(settings: dict[str, Any]) -> None:

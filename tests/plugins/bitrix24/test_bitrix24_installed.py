@@ -24,7 +24,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Switchboard(Channel, Inbound):
-    """A phone system that tells of missed calls, and whom everybody believes."""
+    """A phone system that tells of calls, missed ones unless it says more, and whom everybody believes."""
 
     kind = Kind.CALL
 
@@ -34,12 +34,14 @@ class Switchboard(Channel, Inbound):
     def parse(self, raw: Raw) -> Iterator[InteractionFact]:
         call = raw.payload()
         yield InteractionFact(
-            key=call["id"],
+            key=call.get("key", call["id"]),
+            interaction=call["id"],
             at=call["at"],
             direction=Direction.INBOUND,
             sender=phone(call["from"]),
             agent=call.get("agent"),
-            state=CallState.MISSED,
+            state=CallState(call.get("state", "missed")),
+            recording_url=call.get("recording"),
         )
 
 

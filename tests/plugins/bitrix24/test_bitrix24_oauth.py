@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,8 @@ def portal() -> Iterator[Connected]:
     fake.stop()
 
 
-def application(portal: str = PORTAL) -> Bitrix24:
-    return Bitrix24(portal=portal, client_id="app.1", client_secret=Secret("sample-client-secret"))
+def application(portal: str = PORTAL, **settings: Any) -> Bitrix24:
+    return Bitrix24(portal=portal, client_id="app.1", client_secret=Secret("sample-client-secret"), **settings)
 
 
 def test_requests_go_to_the_portal_with_the_token_among_their_parameters(portal: Connected) -> None:
