@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass
 
 from cxsdk.app import CX
 from cxsdk.capabilities import Plugin
+from cxsdk.cli import vendors
 from cxsdk.cli.findings import Finding, Severity, finding, found_error
+from cxsdk.cli.loading import DEV
 from cxsdk.context import AccountContext
 from cxsdk.domain.clock import SystemClock
 from cxsdk.errors import ConfigurationError
@@ -35,6 +38,8 @@ def ask(cx: CX, account: Plugin, store: Store) -> Asked:
     """Opens an account, has its plugin ask its provider, and closes it. Never raises."""
     if not account.supports("check"):
         return Asked(account.name, "not checked", f"{type(account).__name__} cannot be checked live.")
+    if os.environ.get(DEV) and not vendors.is_kept_in(account):
+        return Asked(account.name, "not checked", "It has no stand-in, and in development nothing leaves this machine.")
     # No link is made while it is asked: any key will do
     signer, sealer = LinkSigner(secrets.token_bytes(32)), Sealer(cx.secrets_keys)
     context = AccountContext(account, store, SystemClock(), signer, cx.public_url, sealer)

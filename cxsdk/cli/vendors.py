@@ -51,6 +51,14 @@ def put_in_place(account: Plugin, say: Say) -> str:
     return "only takes what comes in"
 
 
+def is_kept_in(account: Plugin) -> bool:
+    """Puts an account's stand-in in its vendor's place, unseen; tells whether nobody beyond this machine is asked."""
+    if not account.is_local and account.stand_in() is None:
+        return False
+    put_in_place(account, lambda _: None)
+    return True
+
+
 def let_out(account: Plugin, say: Say) -> str:
     """Shows what goes out to an account's real vendor."""
     _carry(account, Showing(account.name, say))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,11 +19,12 @@ import requests
 from click.testing import CliRunner
 
 from cxsdk import CRM, CX, Channel, ConfigurationError, Context, LogEntry, Message, OAuth, Person, Receipt, Secret
-from cxsdk.cli import vendors
+from cxsdk.cli import live, vendors
 from cxsdk.cli.group import cli
 from cxsdk.cli.loading import DEV, load_app
 from cxsdk.domain.clock import ManualClock
 from cxsdk.errors import Rejected
+from cxsdk.store import schema
 from cxsdk.testing import NOW, Answer, HttpStandIn, SentRequest
 from cxsdk.testing.inline import Installation
 from cxsdk_localcrm import LocalCRM
@@ -331,3 +333,33 @@ def _shop(folder: Path) -> Path:
         "cx = CX(crm=LocalCRM(), database='postgresql://nobody@db.example.com/real')\n"
     )
     return shop
+
+
+def test_the_doctor_asks_stand_ins_and_nobody_beyond_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Trusting(FakeGranted):
+        def answer(self, request: SentRequest) -> Any:
+            return {"id": "7"}
+
+    class Checked(Granted):
+        def stand_in(self) -> Any:
+            return Trusting()
+
+        def check(self) -> str:
+            return f"person {self._http.get('/people')['id']}"
+
+    class Lonely(Sms):
+        def check(self) -> str:
+            raise AssertionError("it was asked")
+
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("It went out."))
+    monkeypatch.setenv("CXSDK_DEV", "http://127.0.0.1:8000")
+    cx = CX(crm=Checked(), channels=[Lonely()], database=f"sqlite:///{tmp_path / 'cx.db'}")
+    with closing(cx.store()) as store:
+        schema.upgrade(store)
+        asked = [live.ask(cx, account, store) for account in cx.accounts()]
+    assert [(one.state, one.said) for one in asked] == [
+        ("ok", "person 7"),
+        ("not checked", "It has no stand-in, and in development nothing leaves this machine."),
+    ]
