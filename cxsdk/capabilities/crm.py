@@ -30,7 +30,10 @@ class CRM(Plugin):
 
     @abstractmethod
     def find_people(self, who: Sequence[Person]) -> Iterable[str | None]:
-        """For each person, the CRM's id of whoever has one of these identities, or None. Reads only."""
+        """For each person, the CRM's id of whoever has one of these identities, or None. Reads only.
+
+        They bear those identities alone that are known to be theirs.
+        """
 
     @abstractmethod
     def create_people(self, people: Sequence[Person]) -> Iterable[Receipt]:

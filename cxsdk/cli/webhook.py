@@ -116,6 +116,6 @@ def _posted(place: str, request: Request) -> requests.Response:
         return library.request(request.method, place, data=request.body, headers=headers, timeout=PATIENCE_S)
     except library.RequestException as error:
         raise NotTaken(
-            f"Nobody answers at {place}. Start it (cxsdk run APP), or say where it listens: --to http://127.0.0.1:8000",
+            f"Nobody answers at {place}. Start it (cxsdk run APP, or cxsdk dev APP), or say where it listens: --to http://127.0.0.1:8000",
             code="installation_unreachable",
         ) from error

@@ -71,7 +71,7 @@ class Raw(Value):
     body: bytes
     headers: Mapping[str, str] = Field(default_factory=dict)
     source: str = "webhook"  #: "webhook", or the name of the source that read it
-    received_at: datetime | None = None
+    received_at: datetime | None = None  #: when it came in, also in a replay; None in one made by hand
 
     @classmethod
     def of(cls, payload: Any, *, id: str | None = None) -> Raw:
