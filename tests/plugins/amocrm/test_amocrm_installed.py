@@ -3,57 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from cxsdk import CX, CallState, Channel, Direction, Inbound, InteractionFact, Kind, Raw, Request, phone
-from cxsdk.domain.clock import ManualClock
 from cxsdk.store.tables import events, tasks
 from cxsdk.testing import NOW, Answer
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from tests.plugins.amocrm.conftest import amocrm
 from tests.plugins.amocrm.fake import BANNED, LIMITED, SECRET, FakeAmoCRM, problem
 from tests.plugins.amocrm.test_amocrm_conformance import form
-
-
-class Switchboard(Channel, Inbound):
-    """A phone system that tells of missed calls, and whom everybody believes."""
-
-    kind = Kind.CALL
-
-    def verify(self, request: Request, now: datetime) -> None:
-        """Anybody may post."""
-
-    def parse(self, raw: Raw) -> Iterator[InteractionFact]:
-        call = raw.payload()
-        yield InteractionFact(
-            key=call["id"],
-            at=call["at"],
-            direction=Direction.INBOUND,
-            sender=phone(call["from"]),
-            agent=call.get("agent"),
-            state=CallState.MISSED,
-        )
+from tests.plugins.switchboard import company, ring
 
 
 @pytest.fixture
 def installation(account: FakeAmoCRM, tmp_path: Path) -> Iterator[Installation]:
     account.now = NOW
-    database, url = f"sqlite:///{tmp_path / 'cx.db'}", "https://cx.example.com"
-    cx = CX(crm=amocrm(limits=[]), channels=[Switchboard()], database=database, public_url=url)
-    with installed(cx, clock=ManualClock(NOW)) as opened:
+    with company(amocrm(limits=[]), tmp_path) as opened:
         yield opened
-
-
-def ring(installation: Installation, **call: str) -> None:
-    with TestClient(public_app(installation.opened)) as web:
-        told = {"id": "c1", "at": "2026-01-05T11:59:00Z", "from": "+12125550123", **call}
-        assert web.post("/webhooks/switchboard", json=told).status_code == 202
-    installation.settle()
 
 
 def post(installation: Installation, body: bytes, key: str = SECRET) -> int:

@@ -3,62 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from cxsdk import CX, CallState, Channel, Direction, Inbound, InteractionFact, Kind, Raw, Request, phone
-from cxsdk.domain.clock import ManualClock
 from cxsdk.store.tables import events, tasks
 from cxsdk.testing import NOW
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from tests.plugins.bitrix24.conftest import bitrix24
 from tests.plugins.bitrix24.fake import FakeBitrix24
 from tests.plugins.bitrix24.test_bitrix24_conformance import event, proven
 from tests.plugins.bitrix24.test_bitrix24_outgoing import reach
+from tests.plugins.switchboard import company, ring
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-class Switchboard(Channel, Inbound):
-    """A phone system that tells of calls, missed ones unless it says more, and whom everybody believes."""
-
-    kind = Kind.CALL
-
-    def verify(self, request: Request, now: datetime) -> None:
-        """Anybody may post."""
-
-    def parse(self, raw: Raw) -> Iterator[InteractionFact]:
-        call = raw.payload()
-        yield InteractionFact(
-            key=call.get("key", call["id"]),
-            interaction=call["id"],
-            at=call["at"],
-            direction=Direction.INBOUND,
-            sender=phone(call["from"]),
-            agent=call.get("agent"),
-            state=CallState(call.get("state", "missed")),
-            recording_url=call.get("recording"),
-        )
 
 
 @pytest.fixture
 def installation(portal: FakeBitrix24, tmp_path: Path) -> Iterator[Installation]:
     portal.now = NOW
-    database, url = f"sqlite:///{tmp_path / 'cx.db'}", "https://cx.example.com"
-    cx = CX(crm=bitrix24(), channels=[Switchboard()], database=database, public_url=url)
-    with installed(cx, clock=ManualClock(NOW)) as opened:
+    with company(bitrix24(), tmp_path) as opened:
         yield opened
-
-
-def ring(installation: Installation, *, read: bool = True, **call: str) -> None:
-    with TestClient(public_app(installation.opened)) as web:
-        told = {"id": "c1", "at": "2026-01-05T11:59:00Z", "from": "+12125550123", **call}
-        assert web.post("/webhooks/switchboard", json=told).status_code == 202
-    installation.settle(read=read)
 
 
 def of_kind(portal: FakeBitrix24, origin: str) -> dict[int, dict[str, object]]:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cxsdk import CX, Secret
-from cxsdk.domain.clock import ManualClock
+from cxsdk import Secret
 from cxsdk.domain.oauth import Grant
 from cxsdk.store.oauth_tokens import TokenVault
 from cxsdk.store.sealing import Sealer, new_key
 from cxsdk.testing import NOW
-from cxsdk.testing.inline import Installation, installed
-from tests.plugins.bitrix24.test_bitrix24_installed import Switchboard, of_kind, ring
+from cxsdk.testing.inline import Installation
+from tests.plugins.bitrix24.test_bitrix24_installed import of_kind
 from tests.plugins.bitrix24.test_bitrix24_oauth import GRANTED, Connected, application
+from tests.plugins.switchboard import company, ring
 
 KEY = Secret(new_key())
 RECORDING = "https://calls.example.com/1.mp3"
@@ -33,10 +33,8 @@ def portal() -> Iterator[Connected]:
 
 @pytest.fixture
 def installation(portal: Connected, tmp_path: Path) -> Iterator[Installation]:
-    database, url = f"sqlite:///{tmp_path / 'cx.db'}", "https://cx.example.com"
     crm = application(calls="telephony")
-    cx = CX(crm=crm, channels=[Switchboard()], database=database, public_url=url, secrets_keys=[KEY])
-    with installed(cx, clock=ManualClock(NOW)) as opened:
+    with company(crm, tmp_path, secrets_keys=[KEY]) as opened:
         answer = {"access_token": portal.auth, "refresh_token": "sample-refresh-token", "expires_in": 3600}
         vault = TokenVault(opened.runtime.store, Sealer([KEY]), crm.name)
         vault.connect(Grant.of(answer, NOW, fields=GRANTED))

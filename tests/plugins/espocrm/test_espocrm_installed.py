@@ -10,50 +10,22 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from cxsdk import CX, CallState, Channel, Direction, Inbound, InteractionFact, Kind, Raw, Request, Secret, phone
-from cxsdk.domain.clock import ManualClock
+from cxsdk import Secret
 from cxsdk.store.tables import events, tasks
 from cxsdk.testing import NOW
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from tests.plugins.espocrm.conftest import espocrm
 from tests.plugins.espocrm.fake import WEBHOOK_ID, WEBHOOK_KEY, FakeEspoCRM, signed
-
-
-class Switchboard(Channel, Inbound):
-    """A phone system that tells of missed calls, and whom everybody believes."""
-
-    kind = Kind.CALL
-
-    def verify(self, request: Request, now: datetime) -> None:
-        """Anybody may post."""
-
-    def parse(self, raw: Raw) -> Iterator[InteractionFact]:
-        call = raw.payload()
-        yield InteractionFact(
-            key=call["id"],
-            at=call["at"],
-            direction=Direction.INBOUND,
-            sender=phone(call["from"]),
-            agent=call.get("agent"),
-            state=CallState.MISSED,
-        )
+from tests.plugins.switchboard import company, ring
 
 
 @pytest.fixture
 def installation(site: FakeEspoCRM, tmp_path: Path) -> Iterator[Installation]:
     webhooks = {"Task.update": (WEBHOOK_ID, Secret(WEBHOOK_KEY))}
     crm = espocrm(webhooks=webhooks, dates={"cRenewedOn": "renewal"})
-    cx = CX(crm=crm, channels=[Switchboard()], database=f"sqlite:///{tmp_path / 'cx.db'}")
-    with installed(cx, clock=ManualClock(NOW)) as opened:
+    with company(crm, tmp_path) as opened:
         yield opened
-
-
-def ring(installation: Installation, **call: str) -> None:
-    with TestClient(public_app(installation.opened)) as web:
-        told = {"id": "c1", "at": "2026-01-05T11:59:00Z", "from": "+12125550123", **call}
-        assert web.post("/webhooks/switchboard", json=told).status_code == 202
-    installation.settle()
 
 
 def test_a_strangers_missed_call_is_a_lead_a_call_and_a_task_once(

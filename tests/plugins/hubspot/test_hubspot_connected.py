@@ -14,7 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from cxsdk import CX, AuthenticationError, CxsdkError, Secret
+from cxsdk import AuthenticationError, CxsdkError, Secret
 from cxsdk.cli.connect import command as connect
 from cxsdk.cli.live import Asked, ask
 from cxsdk.cli.loading import load_app
@@ -24,10 +24,10 @@ from cxsdk.store import Store, accounts, schema
 from cxsdk.store.oauth_tokens import TokenVault
 from cxsdk.store.sealing import Sealer, new_key
 from cxsdk.testing import NOW
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from tests.plugins.hubspot.conftest import by_oauth
 from tests.plugins.hubspot.fake import ALLOWED, CLIENT_SECRET, REFRESH_TOKEN, FakeHubSpot
-from tests.plugins.hubspot.test_hubspot_installed import Switchboard, ring
+from tests.plugins.switchboard import company, ring
 
 KEY = new_key()
 APP = f"""
@@ -110,14 +110,7 @@ def test_a_code_that_is_spent_connects_nothing(app: str, account: FakeHubSpot) -
 @pytest.fixture
 def installation(account: FakeHubSpot, tmp_path: Path) -> Iterator[Installation]:
     account.now = NOW
-    cx = CX(
-        crm=by_oauth(limits=[], stages={}),
-        channels=[Switchboard()],
-        database=f"sqlite:///{tmp_path / 'cx.db'}",
-        public_url="https://cx.example.com",
-        secrets_keys=[Secret(KEY)],
-    )
-    with installed(cx, clock=ManualClock(NOW)) as opened:
+    with company(by_oauth(limits=[], stages={}), tmp_path, secrets_keys=[Secret(KEY)]) as opened:
         grant(opened, account)
         yield opened
 

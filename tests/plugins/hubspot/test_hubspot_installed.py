@@ -4,57 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from cxsdk import CX, CallState, Channel, Direction, Inbound, InteractionFact, Kind, Raw, Request, phone
-from cxsdk.domain.clock import ManualClock
+from cxsdk import Request
 from cxsdk.store.tables import events, tasks
 from cxsdk.testing import NOW
-from cxsdk.testing.inline import Installation, installed
+from cxsdk.testing.inline import Installation
 from cxsdk.web import public_app
 from tests.plugins.hubspot.conftest import hubspot
 from tests.plugins.hubspot.fake import FakeHubSpot, signed
 from tests.plugins.hubspot.test_hubspot_conformance import event
-
-
-class Switchboard(Channel, Inbound):
-    """A phone system that tells of missed calls, and whom everybody believes."""
-
-    kind = Kind.CALL
-
-    def verify(self, request: Request, now: datetime) -> None:
-        """Anybody may post."""
-
-    def parse(self, raw: Raw) -> Iterator[InteractionFact]:
-        call = raw.payload()
-        yield InteractionFact(
-            key=call["id"],
-            at=call["at"],
-            direction=Direction.INBOUND,
-            sender=phone(call["from"]),
-            agent=call.get("agent"),
-            state=CallState.MISSED,
-        )
+from tests.plugins.switchboard import company, ring
 
 
 @pytest.fixture
 def installation(account: FakeHubSpot, tmp_path: Path) -> Iterator[Installation]:
     account.now = NOW
-    database, url = f"sqlite:///{tmp_path / 'cx.db'}", "https://cx.example.com"
-    cx = CX(crm=hubspot(limits=[]), channels=[Switchboard()], database=database, public_url=url)
-    with installed(cx, clock=ManualClock(NOW)) as opened:
+    with company(hubspot(limits=[]), tmp_path) as opened:
         yield opened
-
-
-def ring(installation: Installation, **call: str) -> None:
-    with TestClient(public_app(installation.opened)) as web:
-        told = {"id": "c1", "at": "2026-01-05T11:59:00Z", "from": "+12125550123", **call}
-        assert web.post("/webhooks/switchboard", json=told).status_code == 202
-    installation.settle()
 
 
 def post(installation: Installation, told: object, **proof: str) -> int:
