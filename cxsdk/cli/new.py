@@ -31,6 +31,7 @@ def plugin(name: str, kind: str, auth: str, into: Path) -> None:
     """
     folder = Scaffold(name, kind, auth).write(into)
     click.echo(f"{folder} is there. Next, in it:")
+    click.echo("  pip install -U pip             # --group needs 25.1 or newer")
     click.echo("  pip install -e . --group dev")
-    click.echo("  pytest            # passes as it is")
-    click.echo("  grep -rn CHANGE . # what is to be yours; README.md says in which order")
+    click.echo("  pytest                         # passes as it is")
+    click.echo("  grep -rn CHANGE .              # what is to be yours; README.md says in which order")

@@ -113,7 +113,7 @@ class Scaffold:
         yield ".gitignore", "gitignore.j2"
         yield f"{self.package}/__init__.py", "init.py.j2"
         yield f"{self.package}/py.typed", "py.typed.j2"
-        for module in (kind.module, "client", "mapping"):
+        for module in (kind.module, "client", "mapping", "fake"):
             yield f"{self.package}/{module}.py", f"{self.kind}/{module}.py.j2"
         yield f"tests/test_{self.package}.py", f"{self.kind}/test.py.j2"
         for payload in kind.payloads:

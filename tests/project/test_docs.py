@@ -17,7 +17,6 @@ import pytest
 from cxsdk import CX, FollowUp, Limit, Loyalty, Plugin, PostPurchase
 from cxsdk.cli.findings import CODES
 from cxsdk.cli.group import COMMANDS
-from cxsdk.cli.scaffold import Scaffold
 from cxsdk.domain.settings import Settings
 from cxsdk.domain.texts import text_ids
 from cxsdk.errors import CxsdkError, all_errors
@@ -25,9 +24,9 @@ from cxsdk.hooks import specs
 from cxsdk.policy.rules import Budgets
 from tests.project.pages import DOCS, PAGES, PROSE, page
 from tests.project.tree import PLUGINS, PYPROJECT, ROOT, SHIPPED
+from tests.scaffolds import tutorial, tutorial_parts
 
 HOOKS = [name for name, value in vars(specs).items() if hasattr(value, "cxsdk_spec")]
-PART = re.compile(r"^<!-- run: (\S+) -->\n```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def test_what_is_made_of_the_code_is_fresh() -> None:
@@ -184,17 +183,14 @@ def test_the_extra_for_tests_brings_what_the_page_about_plugins_imports() -> Non
 
 
 def test_the_tutorial_ends_with_a_plugin_that_conforms_and_a_wheel(tmp_path: Path) -> None:
-    folder = Scaffold("acme-desk", "crm", "token").write(tmp_path)
-    for module in ("crm", "client", "mapping"):
-        (folder / "acme_desk" / f"{module}.py").unlink()
-    parts = PART.findall(page("tutorial.md"))
-    assert [name for name, _ in parts] == ["acme_desk/__init__", "tests/test_acme_desk", "shop"]
-    for name, program in parts:
-        (folder / f"{name}.py").write_text(program, encoding="utf-8")
+    folder = tutorial(tmp_path)
+    parts = [name for name, _ in tutorial_parts()]
+    assert parts == ["acme_desk/__init__", "acme_desk/fake", "tests/test_acme_desk", "shop"]
     paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     env = {**os.environ, "PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     env |= {"ACME_TOKEN": "sample-token", "PBX_SECRET": "sample-secret"}
     commands = (
+        ("ruff", "check", "--no-cache"),
         ("pytest", "-q", "-p", "no:cacheprovider", "-W", "error"),
         ("shop",),
         ("hatchling", "build", "-t", "wheel"),
@@ -205,4 +201,4 @@ def test_the_tutorial_ends_with_a_plugin_that_conforms_and_a_wheel(tmp_path: Pat
         assert done.returncode == 0, done.stdout + done.stderr
     [wheel] = folder.glob("dist/*.whl")
     assert f"pip install dist/{wheel.name} " in page("tutorial.md")
-    assert "acme_desk/__init__.py" in ZipFile(wheel).namelist()
+    assert {"acme_desk/__init__.py", "acme_desk/fake.py"} <= set(ZipFile(wheel).namelist())

@@ -14,7 +14,9 @@ from zipfile import ZipFile
 import pytest
 from click.testing import CliRunner
 
+from cxsdk.cli import vendors
 from cxsdk.cli.group import cli
+from cxsdk.cli.loading import load_app
 from cxsdk.cli.scaffold import KINDS, Scaffold
 from cxsdk.errors import ConfigurationError
 from cxsdk.hooks.loading import NAME_LIMIT
@@ -64,6 +66,25 @@ def test_the_tests_of_a_generated_plugin_can_fail(tmp_path: Path, monkeypatch: p
         tests.TestCarelessCrm().test_every_limit_is_honoured("log")
 
 
+def test_a_generated_readme_has_an_app_in_which_the_stand_in_answers(
+    generated: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in generated:
+        monkeypatch.syspath_prepend(folder)
+        [app] = re.findall(r"^```python\n(.*?)^```$", (folder / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+        shop = tmp_path / f"{folder.name.replace('-', '_')}_shop.py"
+        shop.write_text(app, encoding="utf-8")
+        accounts = {account.name: account for account in load_app(str(shop)).accounts()}
+        assert vendors.put_in_place(accounts[folder.name.replace("-", "")], print) == "its stand-in answers"
+
+
+def test_what_runs_in_production_does_not_load_the_stand_in(generated: list[Path], tmp_path: Path) -> None:
+    packages = [folder.name.replace("-", "_") for folder in generated]
+    script = f"import sys, {', '.join(packages)}; print([name for name in sys.modules if 'cxsdk.testing' in name])"
+    paths = os.pathsep.join([*map(str, generated), os.environ.get("PYTHONPATH", "")])
+    assert _run(sys.executable, "-c", script, cwd=tmp_path, PYTHONPATH=paths) == "[]\n"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_generated_plugin_is_found_by_its_entry_point(kind: str, tmp_path: Path) -> None:
     folder = Scaffold("our-desk", kind, "basic").write(tmp_path)
@@ -78,7 +99,7 @@ def test_a_generated_plugin_is_built_as_a_wheel(tmp_path: Path) -> None:
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", cwd=folder)
     [wheel] = folder.glob("dist/*.whl")
     names = ZipFile(wheel).namelist()
-    assert {"our_channel/__init__.py", "our_channel/py.typed", "our_channel/mapping.py"} <= set(names)
+    assert {"our_channel/__init__.py", "our_channel/py.typed", "our_channel/fake.py"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
 
 
@@ -125,4 +146,5 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
     told = CliRunner().invoke(cli, ["new", "plugin", "acme-desk", "--kind", "crm", "--into", str(tmp_path / "new")])
     assert told.exit_code == 0, told.output
     assert (tmp_path / "new" / "acme-desk" / "acme_desk" / "crm.py").is_file()
+    assert "pip install -U pip" in told.output
     assert "pytest" in told.output
