@@ -67,7 +67,8 @@ class Program:
         with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
             self._process.send_signal(self._end_by)
             self._process.wait(END_S)
-        self.signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):  # those whom it has left behind are still of its group
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 

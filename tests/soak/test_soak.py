@@ -174,6 +174,15 @@ def test_a_program_is_hit_with_all_that_it_has_started(tmp_path: Path) -> None:
     program.end()
 
 
+def test_a_program_leaves_nobody_behind(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    program = Program(["sh", "-c", "sleep 60 & echo $!; wait"], log=log)
+    until(lambda: log.read_text().endswith("\n"))
+    child = psutil.Process(int(log.read_text()))
+    program.end()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+
 def until(look: Callable[[], object]) -> None:
     """Waits until it is so."""
     end = time.monotonic() + 30
