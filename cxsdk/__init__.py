@@ -81,7 +81,9 @@ if TYPE_CHECKING:
     from cxsdk.errors import Unsupported as Unsupported
     from cxsdk.hooks import hookimpl as hookimpl
     from cxsdk.webhooks import sign_hmac as sign_hmac
+    from cxsdk.webhooks import sign_standard_webhook as sign_standard_webhook
     from cxsdk.webhooks import verify_hmac as verify_hmac
+    from cxsdk.webhooks import verify_standard_webhook as verify_standard_webhook
     from cxsdk.webhooks import verify_token as verify_token
 
 _HOMES = {
@@ -108,7 +110,9 @@ _HOMES = {
         "RateLimited", "Rejected", "SignatureError", "Transient", "Unsupported",
     ),
     "cxsdk.hooks": ("hookimpl",),
-    "cxsdk.webhooks": ("sign_hmac", "verify_hmac", "verify_token"),
+    "cxsdk.webhooks": (
+        "sign_hmac", "sign_standard_webhook", "verify_hmac", "verify_standard_webhook", "verify_token",
+    ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
