@@ -98,7 +98,7 @@ def _write(desk: Desk, answers: Answers, looked_up: bool) -> None:
         ours = still_ours(runtime.store, tx, table, [Claim(row.id, row.fence) for row, _ in answers])
         mine = [(row, answer) for row, answer in answers if row.id in ours]
         finished = [(row, answer) for row, answer in mine if isinstance(answer, Receipt) and answer.is_done]
-        settle(tx, table, [_finished(row, receipt, looked_up) for row, receipt in finished])
+        settle(tx, table, [_finished(desk, row, receipt) for row, receipt in finished])
         _wanted_more(tx, [row.id for row, _ in finished if row.kind in _REVISED])
         if finished:
             desk.done(tx, finished)
@@ -117,18 +117,22 @@ def _set_aside(desk: Desk, row: Row[Any], reason: str) -> None:
             settle(tx, table, [{"id": row.id, "state": DEAD, "next_at": now, "reason": reason_of(reason)}])
 
 
-def _finished(row: Row[Any], receipt: Receipt, looked_up: bool) -> dict[str, Any]:
-    # What was found is there; in which revision, only its making could have told
-    is_first = looked_up and row.provider_id is None
+def _finished(desk: Desk, row: Row[Any], receipt: Receipt) -> dict[str, Any]:
     return {
         "id": row.id,
         "state": DONE,
-        "written": 1 if is_first else row.wanted,
+        "written": 1 if row.provider_id is None and _may_be_older(desk, row, receipt) else row.wanted,
         "provider_id": receipt.id or row.provider_id,
         "marked_at": None,
         "attempts": 0,
         "reason": None,
     }
+
+
+def _may_be_older(desk: Desk, row: Row[Any], receipt: Receipt) -> bool:
+    """Whether an earlier call may have made it, in whichever revision: the same key again changes nothing."""
+    was_in_doubt = row.marked_at is not None and desk.duplicates == "upsert" and desk.updates
+    return receipt.outcome is Outcome.DUPLICATE or was_in_doubt
 
 
 def _wanted_more(tx: Transaction, ids: Sequence[int]) -> None:

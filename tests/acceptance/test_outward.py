@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
@@ -661,6 +661,29 @@ def test_a_change_whose_answer_was_lost_arrives_all_the_same(office_with: MakeOf
     office.later(hours=1)
     said = [text for entry in office.crm.entries() for text in (entry.text, entry.comment)]
     assert said.count("rang twice") == 1
+    assert not office.open_rows()
+
+
+@pytest.mark.parametrize("said", [Receipt.accepted, Receipt.duplicate])
+@pytest.mark.parametrize("error", [OutcomeUnknown("reset"), KeyError("id")], ids=["a lost answer", "a bug"])
+def test_what_became_known_after_a_first_call_that_broke_off_arrives(
+    office: Office, monkeypatch: pytest.MonkeyPatch, error: Exception, said: Callable[[str], Receipt]
+) -> None:
+    log = FakeCRM.log
+
+    def keep_the_first(crm: FakeCRM, entries: Sequence[LogEntry]) -> Iterator[Receipt]:
+        for entry in entries:
+            there = [r.id for r in crm.records(LogEntry) if not entry.entry_id and r.values[0].key == entry.key]
+            yield from map(said, there) if there else log(crm, [entry])
+
+    monkeypatch.setattr(FakeCRM, "log", keep_the_first)
+    office.introduce("ann")
+    office.crm.script("log", lost(error))
+    office.call("missed")
+    office.call("missed", comment="rang twice", settle=False)
+    office.later(hours=1)
+    [record] = [r for r in office.crm.records(LogEntry) if r.value.text == "a call"]
+    assert record.value.comment == "rang twice"
     assert not office.open_rows()
 
 

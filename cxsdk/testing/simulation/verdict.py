@@ -56,16 +56,19 @@ class Verdict:
             if not entries:
                 yield f"#{contact.mark} is not in the CRM"
             for entry in entries:
-                yield from self._entry(contact, entry)
+                yield from self._whose(contact, entry)
+            # Of a double that no key prevents, the one that was made last is changed from then on
+            if entries and self._company.scenario.updates_entries:
+                yield from self._state(contact, entries[-1])
 
-    def _entry(self, contact: Contact, entry: Record) -> Iterator[str]:
+    def _whose(self, contact: Contact, entry: Record) -> Iterator[str]:
         theirs = self._addresses.get(self._books.current(entry.person), [])
         roots = {self._truth.ever.root(address) for address in contact.addresses}
         others = {self._truth.ever.root(address) for address in theirs}
         if not roots & others and roots | others:
             yield f"#{contact.mark} of {contact.addresses} is with {theirs}"
-        if not self._company.scenario.updates_entries:
-            return
+
+    def _state(self, contact: Contact, entry: Record) -> Iterator[str]:
         if contact.state is not None and entry.value.state is not contact.state:
             yield f"#{contact.mark} is {entry.value.state} in the CRM, and was {contact.state}"
         if entry.value.recording_url != contact.recording:
