@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.bench import Bench
@@ -65,6 +66,12 @@ class Measured:
         """It as a line of JSON."""
         rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
         return json.dumps(rounded)
+
+
+def read_lines(path: Path) -> list[Measured]:
+    """The figures that a run has printed."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [Measured(**json.loads(line)) for line in lines if line.startswith("{")]
 
 
 def measure(figure: Figure, bench: Bench) -> Measured:

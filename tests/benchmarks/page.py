@@ -19,7 +19,8 @@ HEAD = """\
 # Performance
 
 `make bench` measures each figure against a baseline in the same run, turn by turn, and prints a line of JSON for it;
-`make bench FIGURE=crm_calls` measures one. This page is what `make bench ARGS=--write` found on
+`make bench FIGURE=crm_calls` measures one. `ARGS=--write` makes this page, also of
+several runs (`--found FILE`). It was found on
 
 > {machine}
 

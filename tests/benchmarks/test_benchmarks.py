@@ -98,3 +98,12 @@ def test_regular_customers_call_again_and_new_ones_come_once() -> None:
     again = [caller for caller in callers if callers.count(caller) > 1]
     assert len(set(again)) <= 50
     assert len(callers) - len(again) == 100
+
+
+def test_what_an_earlier_run_has_found_is_not_measured_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    earlier = Measured("import", 1.5, 3.0, 0.5, 3, "ms", "<= 1.3", reached=True)
+    (tmp_path / "lines").write_text(f"make: something else\n{earlier.line()}\n")
+    assert main(["--figure", "import", "--found", str(tmp_path / "lines")]) == 0
+    assert capsys.readouterr().out == f"{earlier.line()}\n"
