@@ -1,7 +1,7 @@
 """Everything that goes out, one way for all kinds: claim, mark, call, write down the receipts.
 
-A row is marked before the call that may write it. A row that comes back marked is in doubt: a process died, or an
-answer was lost. What then happens depends on how the provider keeps a repeated value single (``duplicates``).
+A claim marks its rows, before the call that may write them. A row that comes back marked is in doubt: a process died,
+or an answer was lost. What then happens depends on how the provider keeps a repeated value single (``duplicates``).
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _wanted(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]], *, unsent: bo
         if decision is None:
             wanted.append(row)
         elif decision.until is not None:
-            settle(tx, table, [{"id": row.id, "next_at": decision.until}])
+            settle(tx, table, [{"id": row.id, "next_at": decision.until, "marked_at": row.marked_at}])
         elif unsent or row.marked_at is None:
             settle(tx, table, [{"id": row.id, "state": CANCELLED, "marked_at": None, "reason": decision.reason}])
             desk.dropped(tx, row, decision)
@@ -175,7 +175,7 @@ def _build(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]]) -> Mapping[int
 
 
 def _sort(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]], batch: _Batch) -> None:
-    """Marks the rows that are to be sent; sets aside those without a value; holds back those that are in doubt."""
+    """Takes the rows that are to be sent; sets aside those without a value; holds back those that are in doubt."""
     for row in rows:
         if isinstance(batch.values[row.id], Rejected):
             settle(tx, table, [refused(desk, tx, row, str(batch.values[row.id]))])
@@ -185,7 +185,7 @@ def _sort(desk: Desk, tx: Transaction, rows: Sequence[Row[Any]], batch: _Batch) 
             _leave_unknown(desk, tx, row)
         else:
             batch.doubtful.append(row)
-    outbox.mark(desk.runtime.store, tx, [row.id for row in batch.rows])
+    outbox.mark(desk.runtime.store, tx, [row.id for row in batch.rows if row.marked_at is not None])
     _put_off(desk, tx, batch)
 
 

@@ -27,6 +27,11 @@ STATEMENTS = 1000
 #: How long a connection to PostgreSQL rests before it is asked whether it is still there, in seconds.
 PING_AFTER_S = 1.0
 
+#: How each connection to PostgreSQL plans. A plan that was made while a table was small stays with the connection, and
+#: would go through all of the table later: so even the smallest is looked up by its indexes. Where none serves, that
+#: makes a plan look so dear that PostgreSQL would compile it first, which takes longer than to run it.
+PLANS = ("enable_seqscan = off", "jit = off")
+
 _RESTS_SINCE = "cxsdk.rests_since"
 
 
@@ -41,6 +46,14 @@ _JSON: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": from_js
 def postgres_engine(url: URL) -> Engine:
     """Connections to PostgreSQL; those that rested are asked whether they are still there."""
     engine = create_engine(url, pool_size=16, max_overflow=16, hide_parameters=True, **_JSON)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: DBAPIConnection, _: object) -> None:
+        cursor = connection.cursor()
+        for plan in PLANS:
+            cursor.execute(f"SET {plan}")
+        cursor.close()
+        connection.commit()
 
     @event.listens_for(engine, "checkin")
     def _rest(_: object, record: ConnectionPoolEntry) -> None:

@@ -96,7 +96,7 @@ def _row(thing: Owed, now: datetime) -> dict[str, Any]:
 
 
 def mark(store: Store, tx: Transaction, ids: Sequence[int]) -> None:
-    """Notes, before a call, that these rows may be written by it."""
+    """Notes anew, before a call, that these rows may be written by it: those that an earlier call may have written."""
     if ids:
         tx.execute(_mark(store.dialect), {"ids": ids, **store.times(now=NOW)})
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any, NamedTuple, ParamSpec, cast
 
-from sqlalchemy import BindParameter, Connection, Dialect, Executable, Result
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Result, String, literal_column
 from sqlalchemy.engine import IteratorResult
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.types import NullType, TypeEngine
 
 #: The values of a statement's parameters, by name.
 Given = Mapping[str, Any]
@@ -82,7 +83,7 @@ class _Plan:
 
     @classmethod
     def of(cls, statement: Any, dialect: Dialect) -> _Plan:
-        compiled: SQLCompiler = statement.compile(dialect=dialect)
+        compiled: SQLCompiler = _with_constants(statement).compile(dialect=dialect)
         if compiled.post_compile_params:
             raise TypeError(f"has a list of values, which belong into one parameter: {compiled}")
         values = compiled.params
@@ -115,6 +116,21 @@ class _Plan:
 
 
 _NO_COLUMNS = SimpleResultMetaData([])
+
+
+def _with_constants(statement: Any) -> Any:
+    """The statement with those of its parameters written out that are one text for ever.
+
+    With ``state = $1`` PostgreSQL could use an index of owed rows only if it planned anew for each value of ``$1``.
+    """
+
+    def written_out(element: Any, **_: Any) -> Any:
+        if not isinstance(element, BindParameter) or element.required or not isinstance(element.value, str):
+            return None
+        quoted = element.value.replace("'", "''")
+        return literal_column(f"'{quoted}'", element.type) if isinstance(element.type, String | NullType) else None
+
+    return replacement_traverse(statement, {}, written_out)
 
 
 def _reading(type: TypeEngine[Any], dialect: Dialect) -> _Process | None:

@@ -1,7 +1,8 @@
 """Owed work: claiming it, finishing it, putting it off. The same for the inbox, the outbox and due rows.
 
 A claim is one statement that pushes ``next_at`` past the lease and raises ``fence``. Who writes a row back must still
-hold its fence: a worker that was stopped for longer than its lease finds that it has lost the row.
+hold its fence: a worker that was stopped for longer than its lease finds that it has lost the row. A row that goes out
+is marked by its claim, before the call: to write it once more for that would cost as much as the claim.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def claim(
     """Takes up to ``limit`` rows of a lane that are due, oldest first, for as long as the lease.
 
     ``newest``: how many of them may come from the other end, so that what is fresh does not wait behind a backlog.
+
+    Those that go out are marked from now on. ``marked_at`` of the rows returned is the mark that they had before.
     """
     asked = {"in_lane": lane, "at_most": limit - newest, **store.times(now=NOW, until=lease)}
     if newest:
@@ -59,8 +62,12 @@ def _claim(sql: Dialect, table: Table, *, both_ends: bool) -> Any:
         locked = [end.with_for_update(skip_locked=True) for end in ends]
         chosen = [select(end.cte(f"ripe_{n}").prefix_with("MATERIALIZED").c.id) for n, end in enumerate(locked)]
     mine = table.c.id.in_(union(*chosen) if both_ends else chosen[0])
-    taken = update(table).where(mine).values(next_at=sql.at("until"), fence=table.c.fence + 1)
-    return taken.returning(*table.c)
+    taken: dict[str, Any] = {"next_at": sql.at("until"), "fence": table.c.fence + 1}
+    returned: dict[str, Any] = dict(table.c)
+    if "marked_at" in table.c:
+        taken["marked_at"] = func.coalesce(table.c.marked_at, sql.at("now"))
+        returned["marked_at"] = func.nullif(table.c.marked_at, sql.at("now"), type_=UtcDateTime).label("marked_at")
+    return update(table).where(mine).values(taken).returning(*returned.values())
 
 
 def still_ours(store: Store, tx: Transaction, table: Table, claims: Iterable[Claim]) -> set[int]:

@@ -25,7 +25,8 @@ from cxsdk.domain.raw import Raw
 from cxsdk.store import LostRace, Store, Transaction, customers, inbox
 from cxsdk.store.customers import Contact
 from cxsdk.store.inbox import Arrival, Stored
-from cxsdk.store.tables import DONE, due, identities, rings
+from cxsdk.store.outbox import OutKind, Owed, owe
+from cxsdk.store.tables import DONE, due, identities, outbox, rings
 from cxsdk.store.tables import customers as people
 from cxsdk.store.tables import inbox as records
 from cxsdk.store.work import (
@@ -173,6 +174,26 @@ def test_rows_under_a_lease_are_not_claimed_again(store: Store) -> None:
     put(store, "e1")
     assert take(store)
     assert take(store) == []
+
+
+def test_what_goes_out_is_marked_by_its_claim_and_keeps_an_older_mark(store: Store) -> None:
+    def marks() -> list[datetime | None]:
+        with store.read() as tx:
+            return list(tx.scalars(select(outbox.c.marked_at)))
+
+    def claimed() -> list[datetime | None]:
+        """The marks that rows had before they were claimed; the claims end at once."""
+        with store.write() as tx:
+            return [row.marked_at for row in claim(store, tx, outbox, "outbox:crm:entry", 10, ENDED)]
+
+    with store.write() as tx:
+        owe(store, tx, [Owed("crm", OutKind.ENTRY, "a", {})])
+    assert marks() == [None]
+    assert claimed() == [None]
+    [mark] = marks()
+    assert mark is not None
+    assert claimed() == [mark]
+    assert marks() == [mark]
 
 
 # Leases and fences

@@ -89,6 +89,14 @@ def test_a_parameter_that_was_forgotten_is_told_by_its_name(store: Store) -> Non
         tx.execute(Prepared(FIND))
 
 
+def test_a_constant_is_part_of_the_statement_and_means_what_it_says(tx: Transaction) -> None:
+    odd = "it's 50% :off? \\ Київ"
+    tx.execute(ADD, [{**row("a"), "lane": odd}, row("b")])
+    of_odd = Prepared(select(outbox.c.key).where(outbox.c.lane == odd, outbox.c.kind == bindparam("its_kind")))
+    assert tx.scalars(of_odd, {"its_kind": "entry"}).all() == ["a"]
+    assert "50%" in of_odd.plan(tx.dialect).text
+
+
 def test_the_same_statement_is_prepared_once() -> None:
     @prepared
     def by(name: str) -> Any:

@@ -9,6 +9,7 @@ import dramatiq
 
 from cxsdk.app import CX, Opened
 from cxsdk_workers.brokers import connected_to
+from cxsdk_workers.collecting import collect_less_often
 from cxsdk_workers.doorbells import doorbell_for, ringing
 
 
@@ -20,4 +21,5 @@ def connected(cx: CX) -> Iterator[tuple[Opened, dramatiq.Broker]]:
         cx.open(doorbell_for(cx.broker, broker, cx.lease)) as opened,
         ringing(opened.runtime.doorbell),
     ):
+        collect_less_often()
         yield opened, broker
