@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from typing import get_args
 
 from pydantic import Field
 
@@ -138,3 +140,9 @@ Fact = (
     InteractionFact | Response | Delivery | TaskChange | BusinessEvent | OptOut | MessageRequest | IdentityClaim
     | PersonMerged | PersonErased
 )  # fmt: skip
+
+
+@cache
+def kind_of(value: type) -> type | None:
+    """Which of the facts a class is, or is made of; None for what is no fact. Each class is looked at once."""
+    return next((kind for kind in get_args(Fact) if issubclass(value, kind)), None)

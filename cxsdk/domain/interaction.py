@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
@@ -137,12 +138,14 @@ def fold(facts: Iterable[InteractionFact], default_kind: Kind) -> Interaction:
     """
     ordered = sorted({fact.key: fact for fact in facts}.values(), key=lambda fact: (fact.at, fact.key))
     first = ordered[0]
-    said = {name: _last(ordered, name) for name in _LAST_WORD}
-    direction = said["direction"] or Direction.INBOUND
+    said: dict[str, Any] = {}
+    for fact in ordered:
+        said |= {name: word for name in _LAST_WORD if (word := getattr(fact, name))}
+    kind, direction = said.pop("kind", default_kind), said.pop("direction", Direction.INBOUND)
     side = "sender" if direction is Direction.INBOUND else "recipient"
     state, answered_at, ended_at = _call_state(ordered)
     return Interaction(
-        kind=said["kind"] or default_kind,
+        kind=kind,
         direction=direction,
         at=first.at,
         customer=_identities(ordered, side),
@@ -151,7 +154,7 @@ def fold(facts: Iterable[InteractionFact], default_kind: Kind) -> Interaction:
         state=state,
         answered_at=answered_at,
         ended_at=ended_at,
-        **{name: value for name, value in said.items() if name not in ("kind", "direction") and value is not None},
+        **said,
     )
 
 
@@ -159,10 +162,6 @@ _LAST_WORD = (
     "kind", "direction", "name", "language", "agent", "subject", "text", "comment",
     "recording_url", "thread", "in_reply_to",
 )  # fmt: skip
-
-
-def _last(ordered: list[InteractionFact], name: str) -> object:
-    return next((value for fact in reversed(ordered) if (value := getattr(fact, name))), None)
 
 
 def _identities(ordered: list[InteractionFact], side: str) -> tuple[Identity, ...]:

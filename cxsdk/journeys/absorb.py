@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, get_args
+from typing import Any
 
 from sqlalchemy import Row
 
-from cxsdk.domain.facts import Fact
+from cxsdk.domain.facts import Fact, kind_of
 from cxsdk.errors import BadInput, PluginBug, StoreUnavailable
 from cxsdk.journeys.acknowledging import acknowledge
 from cxsdk.journeys.folding import Arrived, fold_facts
@@ -43,7 +43,7 @@ class Parsed:
 
 def absorb(runtime: Runtime, lane: str) -> bool:
     """Works off one claim of an account's inbound records; tells whether there may be more."""
-    if not runtime.pacing.come(lane, LINGER_S):
+    if not runtime.comes_for(lane, LINGER_S):
         return False
     with runtime.store.write() as tx:
         rows = claim(runtime.store, tx, table, lane, BATCH, runtime.lease)
@@ -68,7 +68,7 @@ def _parse(runtime: Runtime, account: str, row: Row[Any]) -> Parsed | None:
         if len(facts) > FACTS:
             raise PluginBug(f"parse gave more than {FACTS} facts for one record.")
         for fact in facts:
-            if not isinstance(fact, get_args(Fact)):
+            if kind_of(type(fact)) is None:
                 raise PluginBug(f"parse returned {type(fact).__name__}, which is not a fact.")
     except BadInput as error:
         return Parsed(row, problem=_told(error))

@@ -105,6 +105,8 @@ class EntryDesk(Desk):
 
     def done(self, tx: Transaction, finished: Finished) -> None:
         """Tells the plugins that listen, once for each contact."""
+        if not self.runtime.hooks.listeners("on_interaction_logged"):
+            return
         for row, receipt in finished:
             if row.written == 0 and row.subject_id:
                 entry_id = receipt.id or ""

@@ -18,6 +18,7 @@ from cxsdk.domain.facts import (
     PersonErased,
     PersonMerged,
     TaskChange,
+    kind_of,
 )
 from cxsdk.domain.interaction import InteractionFact
 from cxsdk.domain.survey import Response
@@ -61,9 +62,11 @@ FOLDS: tuple[tuple[type, Fold], ...] = (
 def fold_facts(runtime: Runtime, tx: Transaction, account: str, arrived: Sequence[Arrived]) -> dict[int, set[str]]:
     """Folds the facts of a batch; tells the customers of each inbox row."""
     owners: dict[int, set[str]] = defaultdict(set)
+    told: dict[type | None, list[Arrived]] = defaultdict(list)
+    for one in arrived:
+        told[kind_of(type(one.fact))].append(one)
     for kind, fold in FOLDS:
-        some = [one for one in arrived if isinstance(one.fact, kind)]
-        if some:
+        if some := told[kind]:
             for one, owner in zip(some, fold(runtime, tx, account, [a.told for a in some]), strict=True):
                 owners[one.row] |= {owner} if owner else set()
     return owners

@@ -45,7 +45,6 @@ ROUNDS = 20
 
 def work(runtime: Runtime, lane: str) -> None:
     """Works off a lane, claim by claim. Never raises: what went wrong is in the row, or the lease ends."""
-    runtime.doorbell.taken_up(lane)
     until = runtime.stopwatch() + STAY_S
     try:
         for _ in range(ROUNDS):

@@ -9,34 +9,40 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Dialect, Integer, String, Text, bindparam
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Boolean, ColumnElement, Dialect, Integer, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 
 class _Many(TypeDecorator[Iterable[Any]]):
-    """Any number of values: an array on PostgreSQL, a JSON text on SQLite."""
+    """Any number of values in a text: an array's on PostgreSQL, a JSON array on SQLite."""
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, numbers: bool) -> None:
-        super().__init__()
-        self.numbers = numbers
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The parameter's type on this database."""
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(ARRAY(BigInteger() if self.numbers else String()))
-
     def process_bind_param(self, value: Iterable[Any] | None, dialect: Dialect) -> Any:
         """The values as the database takes them."""
         values = list(value or ())
-        return to_json(values).decode() if dialect.name == "sqlite" else values
+        return to_json(values).decode() if dialect.name == "sqlite" else _array(values)
+
+
+def _is_number(column: ColumnElement[Any]) -> bool:
+    return isinstance(column.type, Integer)
+
+
+def _array(values: Iterable[Any]) -> str:
+    """Values as PostgreSQL writes an array: the driver would look at each of them through a regular expression.
+
+    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
+    return "{" + ",".join([str(v) if isinstance(v, int) else _quoted(v) for v in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 class _Among(FunctionElement[bool]):
@@ -51,7 +57,7 @@ class _Among(FunctionElement[bool]):
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """Whether a column, of text or whole numbers, has one of the values of the parameter ``name``, any iterable."""
-    return _Among(column, bindparam(name, type_=_Many(isinstance(column.type, Integer))))
+    return _Among(column, bindparam(name, type_=_Many()))
 
 
 @compiles(_Among, "sqlite")
@@ -63,4 +69,5 @@ def _on_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(_Among)
 def _on_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = ANY({values})"
+    kind = "BIGINT" if _is_number(next(iter(element.clauses))) else "VARCHAR"
+    return f"{column} = ANY({values}::{kind}[])"

@@ -27,10 +27,11 @@ STATEMENTS = 1000
 #: How long a connection to PostgreSQL rests before it is asked whether it is still there, in seconds.
 PING_AFTER_S = 1.0
 
-#: How each connection to PostgreSQL plans. A plan that was made while a table was small stays with the connection, and
-#: would go through all of the table later: so even the smallest is looked up by its indexes. Where none serves, that
-#: makes a plan look so dear that PostgreSQL would compile it first, which takes longer than to run it.
-PLANS = ("enable_seqscan = off", "jit = off")
+#: What each connection to PostgreSQL is set to: moments in UTC, and plans that go by indexes. A plan that was made
+#: while a table was small stays with the connection, and would go through all of the table later: so even the smallest
+#: is looked up by its indexes. Where none serves, that makes a plan look so dear that PostgreSQL would compile it
+#: first, which takes longer than to run it.
+SETTINGS = ("timezone = 'UTC'", "enable_seqscan = off", "jit = off")
 
 _RESTS_SINCE = "cxsdk.rests_since"
 
@@ -50,8 +51,8 @@ def postgres_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: DBAPIConnection, _: object) -> None:
         cursor = connection.cursor()
-        for plan in PLANS:
-            cursor.execute(f"SET {plan}")
+        for setting in SETTINGS:
+            cursor.execute(f"SET {setting}")
         cursor.close()
         connection.commit()
 

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -28,9 +29,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         """How a moment is written: without the layers between, for each batch has hundreds."""
         return partial(self.process_bind_param, dialect=dialect)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        """How a moment is read."""
-        return partial(self.process_result_value, dialect=dialect)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """How a moment is read. PostgreSQL's driver gives it as it is meant: its connections are set to UTC."""
+        return partial(self.process_result_value, dialect=dialect) if dialect.name == "sqlite" else None
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """A moment as the database takes it. A naive one is a bug of ours."""
@@ -38,13 +39,11 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a naive datetime may not reach the database")
-        return (value - _EPOCH) // timedelta(microseconds=1) if dialect.name == "sqlite" else value.astimezone(UTC)
+        return (value - _EPOCH) // _MICROSECOND if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """A moment as the database gave it, aware and in UTC."""
-        if value is None:
-            return None
-        return _EPOCH + timedelta(microseconds=value) if dialect.name == "sqlite" else value.astimezone(UTC)
+        """A moment as SQLite gave it, aware and in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
 #: JSON text on SQLite, jsonb on PostgreSQL.

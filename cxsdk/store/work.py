@@ -197,6 +197,17 @@ def set_aside(tx: Transaction) -> dict[str, int]:
     return counts
 
 
+def waiting_rings(store: Store, tx: Transaction, lanes: Iterable[str], patience: timedelta) -> set[str]:
+    """Those of these lanes for which a ring younger than ``patience`` waits."""
+    asked = {"lanes": sorted(lanes), **store.times(long_ago=-patience)}
+    return set(tx.scalars(_waiting_rings(store.dialect), asked))
+
+
+@prepared
+def _waiting_rings(sql: Dialect) -> Any:
+    return select(rings.c.lane).where(among(rings.c.lane, "lanes"), rings.c.rung_at >= sql.at("long_ago"))
+
+
 def take_ring(store: Store, tx: Transaction, lane: str, patience: timedelta) -> bool:
     """Whether to ring for a lane: True unless a ring younger than ``patience`` waits for it already."""
     times = store.times(now=NOW, long_ago=-patience)
@@ -215,7 +226,10 @@ def _take_ring(sql: Dialect, insert_into: Any) -> Any:
 
 def ring_taken_up(tx: Transaction, lane: str) -> None:
     """A worker has come for the lane: what is owed from now on needs a ring of its own."""
-    tx.execute(update(rings).where(rings.c.lane == lane).values(rung_at=None))
+    tx.execute(_RING_TAKEN_UP, {"of": lane})
+
+
+_RING_TAKEN_UP = Prepared(update(rings).where(rings.c.lane == bindparam("of")).values(rung_at=None))
 
 
 def reason_of(text: str) -> str:

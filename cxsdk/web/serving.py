@@ -39,6 +39,7 @@ def serving(app: Any, host: str, port: int) -> Iterator[int]:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # addresses are the public_url's, and nobody asks who the client is
         timeout_graceful_shutdown=20,
     )
     listening = _bound(host, port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +68,19 @@ def test_a_lane_that_another_thread_waits_for_is_left_to_it(office: Office, pace
     work(office.runtime, ENTRIES)
     assert office.open_rows() == {}
     assert all(wait_s > 0 for wait_s in pace.asked.values())
+
+
+def test_a_ring_is_taken_up_after_the_wait_and_by_who_waited(office: Office, pace: Pace) -> None:
+    taken_up: list[str] = []
+    doorbell = SimpleNamespace(ring=lambda lanes: None, taken_up=taken_up.append)
+    object.__setattr__(office.runtime, "doorbell", doorbell)
+    pace.goes = False
+    work(office.runtime, "inbox:wire")
+    assert taken_up == []
+    pace.goes = True
+    for lane in ("inbox:wire", ENTRIES, "due:call"):
+        work(office.runtime, lane)
+    assert taken_up == ["inbox:wire", ENTRIES, "due:call"]
 
 
 def test_a_batch_that_is_full_ends_the_waiting(office: Office, pace: Pace) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dramatiq
@@ -17,7 +18,7 @@ from cxsdk.domain.clock import SystemClock
 from cxsdk.store import Store
 from cxsdk.store.tables import metadata
 from cxsdk_workers import doorbells
-from cxsdk_workers.brokers import QUEUE
+from cxsdk_workers.brokers import QUEUE, make_broker
 from cxsdk_workers.doorbells import BrokerDoorbell, ringing
 
 
@@ -49,8 +50,8 @@ def broker() -> Iterator[SlowBroker]:
 
 
 @pytest.fixture
-def doorbell(broker: SlowBroker) -> Iterator[BrokerDoorbell]:
-    with closing(Store("sqlite://", SystemClock())) as store:
+def doorbell(broker: SlowBroker, tmp_path: Path) -> Iterator[BrokerDoorbell]:
+    with closing(Store(f"sqlite:///{tmp_path}/cx.db", SystemClock())) as store:
         metadata.create_all(store.engine)
         doorbell = BrokerDoorbell(broker, store)
         yield doorbell
@@ -102,6 +103,23 @@ def test_a_lane_is_rung_for_again_only_after_it_was_taken_up(doorbell: BrokerDoo
     assert broker.rung == ["inbox:a", "inbox:b", "inbox:a"]
 
 
+def test_while_a_ring_waits_nothing_is_written(doorbell: BrokerDoorbell, broker: SlowBroker) -> None:
+    broker.answers.set()
+    doorbell._ring_for(["inbox:a"])
+    with doorbell._store.write():  # nobody else could write now
+        assert in_another_thread(lambda: doorbell._ring_for(["inbox:a"]))
+    doorbell._ring_for(["inbox:a", "inbox:b"])
+    assert broker.rung == ["inbox:a", "inbox:b"]
+
+
+def in_another_thread(work: Callable[[], object]) -> bool:
+    """Whether it comes to an end there."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(5)
+    return not thread.is_alive()
+
+
 def test_a_ring_is_taken_for_lost_as_soon_as_a_claim_ends(broker: SlowBroker) -> None:
     broker.answers.set()
     with closing(Store("sqlite://", SystemClock())) as store:
@@ -135,3 +153,8 @@ def test_a_broker_that_never_answers_does_not_hold_up_the_end(
     with ringing(doorbell):
         doorbell.ring(["inbox:a"])
     assert time.monotonic() - began < 1.5
+
+
+def test_a_worker_does_not_ask_for_messages_that_are_delayed_for_there_are_none() -> None:
+    with closing(make_broker("memory://")) as broker:
+        assert broker.get_declared_delay_queues() == set()

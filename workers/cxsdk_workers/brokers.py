@@ -70,6 +70,7 @@ def make_broker(url: str, database: str = "") -> dramatiq.Broker:
             code="extra_missing",
         ) from None
     broker.declare_queue(QUEUE)
+    broker.delay_queues.clear()  # nothing is ever delayed there, and a worker would ask all day
     return broker
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from time import monotonic
@@ -17,7 +17,7 @@ from cxsdk.journeys.runtime import LEASE
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling
 from cxsdk.store import Store, Transaction
-from cxsdk.store.work import ring_taken_up, take_ring
+from cxsdk.store.work import ring_taken_up, take_ring, waiting_rings
 from cxsdk_workers.brokers import is_in_database, is_in_process, ring_for
 from cxsdk_workers.postgres import NOTIFY
 
@@ -116,7 +116,7 @@ class BrokerDoorbell:
         now = monotonic()
         return {lane for lane in self._lanes if now - self._rung.get(lane, -BREATH_S) >= BREATH_S}
 
-    def _pass_on(self, lanes: Iterable[str]) -> None:
+    def _pass_on(self, lanes: Sequence[str]) -> None:
         try:
             self._ring_for(lanes)
         except StoreUnavailable as error:
@@ -124,10 +124,14 @@ class BrokerDoorbell:
         except Exception as error:  # whatever the broker's client raises: the sweep rings again
             logger("cxsdk.doorbell").warning("ring_lost", kind=type(error).__name__)
 
-    def _ring_for(self, lanes: Iterable[str]) -> None:
+    def _ring_for(self, lanes: Sequence[str]) -> None:
         patience = min(PATIENCE, self._lease)
+        with self._store.read() as tx:  # under load a ring waits mostly, and to see that costs less than to write
+            needed = set(lanes) - waiting_rings(self._store, tx, lanes, patience)
+        if not needed:
+            return
         with self._quick() as tx:
-            new = [lane for lane in lanes if take_ring(self._store, tx, lane, patience)]
+            new = [lane for lane in sorted(needed) if take_ring(self._store, tx, lane, patience)]
         for lane in new:
             with calling():
                 self._broker.enqueue(ring_for(lane))
@@ -147,7 +151,7 @@ class DatabaseDoorbell(BrokerDoorbell):
     def taken_up(self, lane: str) -> None:
         """Nothing: the worker has taken the row itself."""
 
-    def _ring_for(self, lanes: Iterable[str]) -> None:
+    def _ring_for(self, lanes: Sequence[str]) -> None:
         with self._quick() as tx:
             for lane in lanes:
                 take_ring(self._store, tx, lane, FOREVER)
