@@ -43,8 +43,6 @@ class Parsed:
 
 def absorb(runtime: Runtime, lane: str) -> bool:
     """Works off one claim of an account's inbound records; tells whether there may be more."""
-    if not runtime.comes_for(lane, LINGER_S):
-        return False
     with runtime.store.write() as tx:
         rows = claim(runtime.store, tx, table, lane, BATCH, runtime.lease)
     if len(rows) == BATCH:

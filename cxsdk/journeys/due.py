@@ -23,8 +23,6 @@ Look = Callable[[Runtime, Transaction, Sequence[str]], None]
 
 def look_at(runtime: Runtime, lane: str, look: Look) -> bool:
     """Works off one claim of a lane of due rows; tells whether there may be more."""
-    if not runtime.comes_for(lane):
-        return False
     with runtime.store.write() as tx:
         rows = claim(runtime.store, tx, due, lane, BATCH, runtime.lease)
     if len(rows) == BATCH:

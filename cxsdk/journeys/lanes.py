@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 from cxsdk.errors import StoreUnavailable
 from cxsdk.journeys import asking, business, cases, contacts
-from cxsdk.journeys.absorb import absorb
+from cxsdk.journeys.absorb import LINGER_S, absorb
 from cxsdk.journeys.due import Look, look_at
 from cxsdk.journeys.entries import EntryDesk
 from cxsdk.journeys.messages import MessageDesk
@@ -43,13 +45,21 @@ STAY_S = 1.0
 ROUNDS = 20
 
 
+@dataclass(frozen=True)
+class _Job:
+    """How a lane is worked off."""
+
+    claim: Callable[[], bool]  #: works off one claim; tells whether there may be more
+    linger_s: float = 0.0  #: how long after one claim the next one waits for company
+
+
 def work(runtime: Runtime, lane: str) -> None:
     """Works off a lane, claim by claim. Never raises: what went wrong is in the row, or the lease ends."""
-    until = runtime.stopwatch() + STAY_S
+    job = _job(runtime, lane)
+    if job is None:
+        return
     try:
-        for _ in range(ROUNDS):
-            if not _work(runtime, lane) or runtime.stopwatch() > until:
-                break
+        _work(runtime, lane, job)
     except StoreUnavailable as error:
         logger("cxsdk.work").warning("store_unavailable", lane=lane, error=str(error))
     except LostRace:
@@ -58,25 +68,36 @@ def work(runtime: Runtime, lane: str) -> None:
         logger("cxsdk.work").exception("lane_failed", lane=lane, kind=type(error).__name__)
 
 
+def _work(runtime: Runtime, lane: str, job: _Job) -> None:
+    """The ring is taken up after the first wait: what becomes owed in the meantime needs none of its own."""
+    until = runtime.stopwatch() + STAY_S
+    for number in range(ROUNDS):
+        if not runtime.pacing.come(lane, job.linger_s):
+            break
+        if number == 0:
+            runtime.doorbell.taken_up(lane)
+        if not job.claim() or runtime.stopwatch() > until:
+            break
+
+
+def _job(runtime: Runtime, lane: str) -> _Job | None:
+    table, _, rest = lane.partition(":")
+    if table == "inbox":
+        return _Job(partial(absorb, runtime, lane), LINGER_S)
+    if table == "due" and lane in DUE:
+        return _Job(partial(look_at, runtime, lane, DUE[lane]))
+    if table == "outbox":
+        account, _, kind = rest.rpartition(":")
+        desk = desk_of(runtime, account, kind)
+        if desk is not None:
+            return _Job(partial(deliver, desk, lane), desk.linger_s if desk.batch_size > 1 else 0.0)
+        logger("cxsdk.work").warning("account_unknown", lane=lane, cure="Configure it again, or drop its rows.")
+    return None
+
+
 def desk_of(runtime: Runtime, account: str, kind: str) -> Desk | None:
     """The desk of an account's outward work of one kind, or None where the account is configured no more."""
     known = account in (runtime.crm.name, ANY) or account in runtime.channels or kind == OutKind.HOOK
     if not known or kind not in DESKS:
         return None
     return (RoutingDesk if account == ANY else DESKS[kind])(runtime, account)
-
-
-def _work(runtime: Runtime, lane: str) -> bool:
-    """Works off one claim of a lane; tells whether there may be more."""
-    table, _, rest = lane.partition(":")
-    if table == "inbox":
-        return absorb(runtime, lane)
-    if table == "due" and lane in DUE:
-        return look_at(runtime, lane, DUE[lane])
-    if table == "outbox":
-        account, _, kind = rest.rpartition(":")
-        desk = desk_of(runtime, account, kind)
-        if desk is not None:
-            return deliver(desk, lane)
-        logger("cxsdk.work").warning("account_unknown", lane=lane, cure="Configure it again, or drop its rows.")
-    return False

@@ -74,8 +74,6 @@ def deliver(desk: Desk, lane: str) -> bool:
     An account whose last call failed is probed with a single row.
     """
     runtime, kind = desk.runtime, OutKind(lane.rpartition(":")[2])
-    if not runtime.comes_for(lane, desk.linger_s if desk.batch_size > 1 else 0.0):
-        return False
     desk.prepare()
     batch = _take_patiently(desk, lane, kind)
     if batch is None:

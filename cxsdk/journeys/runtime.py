@@ -89,16 +89,6 @@ class Runtime:
         """Every account by name, our own for the ingest API among them."""
         return {self.crm.name: self.crm, **self.channels, **self.survey_providers, self.api.name: self.api}
 
-    def comes_for(self, lane: str, linger_s: float = 0.0) -> bool:
-        """Whether a worker that was rung for a lane is to look for work there, after a wait for company under load.
-
-        The ring is taken up after that wait: all that becomes owed in the meantime needs none of its own.
-        """
-        comes = self.pacing.come(lane, linger_s)
-        if comes:
-            self.doorbell.taken_up(lane)
-        return comes
-
     def inbound(self, account: str) -> Inbound | None:
         """The plugin that understands what comes in for an account, or None."""
         plugin = self.accounts.get(account)

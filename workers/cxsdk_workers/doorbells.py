@@ -17,6 +17,7 @@ from cxsdk.journeys.runtime import LEASE
 from cxsdk.observe import logger
 from cxsdk.observe.crashing import calling
 from cxsdk.store import Store, Transaction
+from cxsdk.store.prepared import Prepared
 from cxsdk.store.work import ring_taken_up, take_ring, waiting_rings
 from cxsdk_workers.brokers import is_in_database, is_in_process, ring_for
 from cxsdk_workers.postgres import NOTIFY
@@ -27,6 +28,7 @@ PATIENCE = timedelta(seconds=10)
 FOREVER = timedelta(days=36_500)
 #: How long after a ring the same lane is rung for again, in seconds: each commit of a busy web process asks for it.
 BREATH_S = 0.02
+_NEED_NOT_LAST = Prepared(text("SET LOCAL synchronous_commit = off"))
 #: How long the end of a process waits for its last rings, in seconds; the clock's sweep makes up for them.
 LAST_RINGS_S = 2.0
 
@@ -141,7 +143,7 @@ class BrokerDoorbell:
         """A transaction that need not reach the disk before it is answered: a ring lost in a crash is rung again."""
         with self._store.write() as tx:
             if not self._store.is_sqlite:
-                tx.execute(text("SET LOCAL synchronous_commit = off"))
+                tx.execute(_NEED_NOT_LAST)
             yield tx
 
 
