@@ -69,12 +69,15 @@ def work(runtime: Runtime, lane: str) -> None:
 
 
 def _work(runtime: Runtime, lane: str, job: _Job) -> None:
-    """The ring is taken up after the first wait: what becomes owed in the meantime needs none of its own."""
+    """The ring is taken up after the wait: what becomes owed in the meantime needs none of its own.
+
+    Who comes while this worker waits leaves the lane, and the ring, to it: so the ring is taken up after each wait.
+    """
     until = runtime.stopwatch() + STAY_S
     for number in range(ROUNDS):
         if not runtime.pacing.come(lane, job.linger_s):
             break
-        if number == 0:
+        if number == 0 or job.linger_s:
             runtime.doorbell.taken_up(lane)
         if not job.claim() or runtime.stopwatch() > until:
             break

@@ -83,6 +83,16 @@ def test_a_ring_is_taken_up_after_the_wait_and_by_who_waited(office: Office, pac
     assert taken_up == ["inbox:wire", ENTRIES, "due:call"]
 
 
+def test_a_ring_that_somebody_left_to_who_waits_is_taken_up_after_each_wait(office: Office, pace: Pace) -> None:
+    owed(office, 5)
+    work(office.runtime, "inbox:wire")
+    taken_up: list[str] = []
+    object.__setattr__(office.runtime, "doorbell", SimpleNamespace(ring=lambda _: None, taken_up=taken_up.append))
+    work(office.runtime, ENTRIES)
+    assert office.open_rows() == {}
+    assert len(taken_up) > 2  # batches of two
+
+
 def test_a_batch_that_is_full_ends_the_waiting(office: Office, pace: Pace) -> None:
     owed(office, 3)
     work(office.runtime, "inbox:wire")
