@@ -44,8 +44,7 @@ def forget(tx: Transaction, customer_id: str) -> None:
 
     Raw records that speak of several people are removed as well: they cannot be told apart any more.
     """
-    merged = select(customers_table.c.id).where(customers_table.c.merged_into == customer_id)
-    everyone = [customer_id, *tx.scalars(merged)]
+    everyone = _all_who_became(tx, customer_id)
     asked = select(invitations.c.id).where(invitations.c.customer_id.in_(everyone))
     owed = [*tx.scalars(asked), *tx.scalars(select(promises.c.id).where(promises.c.customer_id.in_(everyone)))]
     owed += tx.scalars(select(cases.c.id).where(cases.c.customer_id.in_(everyone)))
@@ -61,6 +60,15 @@ def forget(tx: Transaction, customer_id: str) -> None:
     tx.execute(delete(inbox).where(or_(inbox.c.customer_id.in_(everyone), inbox.c.customer_id == "*")))
     tx.execute(delete(inbox).where(inbox.c.id.in_(quarantined)))
     tx.execute(delete(customers_table).where(customers_table.c.id.in_(everyone)))
+
+
+def _all_who_became(tx: Transaction, customer_id: str) -> list[str]:
+    """A customer, whoever was made one with them, and whoever had been made one with those before."""
+    everyone, found = [], [customer_id]
+    while found:
+        everyone += found
+        found = list(tx.scalars(select(customers_table.c.id).where(customers_table.c.merged_into.in_(found))))
+    return everyone
 
 
 def _quarantined(tx: Transaction, everyone: Sequence[str]) -> list[int]:

@@ -115,6 +115,25 @@ def test_a_person_erased_in_the_crm_is_forgotten_here(company: Company) -> None:
     assert living(company) == []
 
 
+def test_whoever_was_made_one_with_them_in_several_steps_is_forgotten_too(company: Company) -> None:
+    third = {"kind": "phone", "value": "+12125550124"}
+    company.tell("InteractionFact", direction="inbound", sender=ANN, text="Hello")
+    company.later(timedelta(minutes=1))
+    company.tell("InteractionFact", direction="inbound", sender=PHONE, text="Hi")
+    company.later(timedelta(minutes=1))
+    hello = {"at": company.now.isoformat(), "direction": "inbound", "sender": third, "text": "Hey"}
+    company.tell("InteractionFact", key="first", **hello)
+    company.tell("IdentityClaim", identities=[third, PHONE])
+    company.tell("IdentityClaim", identities=[PHONE, ANN])
+    [last] = living(company)
+    assert len(company.rows(customers)) == 3
+    with company.runtime.store.write() as tx:
+        forget(tx, last)
+    assert company.rows(customers) == []
+    company.tell("InteractionFact", key="told once more", **hello)
+    assert len(living(company)) == len(company.rows(interactions)) == 1
+
+
 def test_people_merged_in_the_crm_are_one_here(company: Company) -> None:
     company.writes("Hello")
     company.tell("InteractionFact", direction="inbound", sender=PHONE, text="Hi")
