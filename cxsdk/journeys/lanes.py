@@ -55,11 +55,9 @@ class _Job:
 
 def work(runtime: Runtime, lane: str) -> None:
     """Works off a lane, claim by claim. Never raises: what went wrong is in the row, or the lease ends."""
-    job = _job(runtime, lane)
-    if job is None:
-        return
     try:
-        _work(runtime, lane, job)
+        if job := _job(runtime, lane):
+            _work(runtime, lane, job)
     except StoreUnavailable as error:
         logger("cxsdk.work").warning("store_unavailable", lane=lane, error=str(error))
     except LostRace:
@@ -71,7 +69,8 @@ def work(runtime: Runtime, lane: str) -> None:
 def _work(runtime: Runtime, lane: str, job: _Job) -> None:
     """The ring is taken up after the wait: what becomes owed in the meantime needs none of its own.
 
-    Who comes while this worker waits leaves the lane, and the ring, to it: so the ring is taken up after each wait.
+    Who comes while this worker waits leaves the lane, and the ring, to it: so the ring is taken up after each wait. In
+    a lane without waits nobody does, and to take it up once is enough.
     """
     until = runtime.stopwatch() + STAY_S
     for number in range(ROUNDS):

@@ -93,6 +93,11 @@ def test_a_ring_that_somebody_left_to_who_waits_is_taken_up_after_each_wait(offi
     assert len(taken_up) > 2  # batches of two
 
 
+@pytest.mark.parametrize("lane", ["outbox:fakecrm:message", "outbox:gone:entry", "due:nothing", "nonsense"])
+def test_a_lane_that_cannot_be_worked_on_ends_no_worker(office: Office, lane: str) -> None:
+    work(office.runtime, lane)
+
+
 def test_a_batch_that_is_full_ends_the_waiting(office: Office, pace: Pace) -> None:
     owed(office, 3)
     work(office.runtime, "inbox:wire")
