@@ -104,7 +104,7 @@ class EntryDesk(Desk):
         return self.runtime.crm.find_written(keys)
 
     def done(self, tx: Transaction, finished: Finished) -> None:
-        """Tells the plugins that listen, once for each contact."""
+        """Tells the plugins that listen, once for each contact; mostly none does, and nothing need be put together."""
         if not self.runtime.hooks.listeners("on_interaction_logged"):
             return
         for row, receipt in finished:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -65,6 +66,14 @@ def plan_of(tx: Transaction, statement: Prepared) -> str:
     plan = "\n".join(line for (line,) in cursor.fetchall())
     cursor.execute("DEALLOCATE it")
     return plan
+
+
+def test_moments_come_in_utc_whatever_zone_the_server_is_in(postgres_url: str) -> None:
+    elsewhere = f"{postgres_url}?options=-c%20timezone%3DAsia/Kathmandu"
+    with closing(Store(elsewhere, SystemClock())) as store, store.read() as tx:
+        moment = store.moment(tx)
+    assert moment.isoformat().endswith("+00:00")
+    assert abs(moment - SystemClock().now()) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("name", statements())

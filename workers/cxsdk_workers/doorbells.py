@@ -28,9 +28,10 @@ PATIENCE = timedelta(seconds=10)
 FOREVER = timedelta(days=36_500)
 #: How long after a ring the same lane is rung for again, in seconds: each commit of a busy web process asks for it.
 BREATH_S = 0.02
-_NEED_NOT_LAST = Prepared(text("SET LOCAL synchronous_commit = off"))
 #: How long the end of a process waits for its last rings, in seconds; the clock's sweep makes up for them.
 LAST_RINGS_S = 2.0
+
+_NEED_NOT_LAST = Prepared(text("SET LOCAL synchronous_commit = off"))
 
 
 class MemoryDoorbell:
