@@ -231,7 +231,7 @@ def find(tx: Transaction, who: str) -> Row[Any] | None:
         if not kind
         else and_(identities.c.kind == kind, identities.c.value == value)
     )
-    holders = tx.scalars(select(identities.c.customer_id).where(matches).distinct()).all()
+    holders = tx.scalars(select(identities.c.customer_id).where(matches).distinct())
     return current(tx, holders[0]) if len(holders) == 1 else None
 
 
@@ -348,12 +348,18 @@ _DROP_KNOWN = Prepared(_MINE.where(_IS_THEIRS.where(_THEIRS.c.confidence == Conf
 
 
 def _move_outbox(tx: Transaction, keep: Row[Any], lose: Row[Any]) -> None:
-    """The lost one's person need not be created; what waited for it goes to the kept one's person."""
-    tx.execute(_UNNEEDED, {"whose": lose.id})
+    """What waited for the lost one's person goes to the kept one's. One of the two is enough to be looked for."""
+    if keep.person_id or tx.scalar(_ASKED_FOR, {"whose": keep.id}):
+        tx.execute(_UNNEEDED, {"whose": lose.id})
     if keep.person_id:
         _release(tx, [lose.id])
 
 
+_ASKED_FOR = Prepared(
+    select(outbox.c.id).where(
+        outbox.c.customer_id == bindparam("whose"), outbox.c.kind == "person", outbox.c.state == OWED
+    )
+)
 _UNNEEDED = Prepared(
     update(outbox)
     .where(

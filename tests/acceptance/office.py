@@ -14,7 +14,7 @@ import pytest
 
 from cxsdk import CX, Channel, Fact, Identity, Inbound, Message, Raw, Receipt
 from cxsdk.domain.clock import ManualClock
-from cxsdk.domain.facts import IdentityClaim, MessageRequest
+from cxsdk.domain.facts import BusinessEvent, IdentityClaim, MessageRequest
 from cxsdk.domain.interaction import InteractionFact
 from cxsdk.journeys import absorb, outward, receipts
 from cxsdk.store import inbox
@@ -29,7 +29,7 @@ from tests.places import MEMORY
 #: A Monday noon in winter.
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
-_KINDS = {kind.__name__: kind for kind in (InteractionFact, MessageRequest, IdentityClaim)}
+_KINDS = {kind.__name__: kind for kind in (InteractionFact, BusinessEvent, MessageRequest, IdentityClaim)}
 
 
 class Killed(BaseException):

@@ -829,6 +829,22 @@ def test_what_goes_to_a_person_who_was_merged_away_reaches_the_one_who_was_kept(
     assert office.open_rows() == Counter()
 
 
+def test_what_waits_for_a_stranger_reaches_whom_they_turn_out_to_be_part_of(office: Office) -> None:
+    """Whoever bought without ever having talked to anybody is no person of the CRM, and none is owed."""
+    ann, phone = {"kind": "email", "value": "ann@sample.example"}, {"kind": "phone", "value": "+12125550123"}
+    office.tell("BusinessEvent", kind="purchase", customer=[ann])
+    office.later(minutes=1)
+    office.tell(direction="inbound", sender=phone, text="one", settle=False)
+    work(office.runtime, "inbox:wire")
+    office.tell("IdentityClaim", identities=[phone, ann], settle=False)
+    work(office.runtime, "inbox:wire")
+    office.settle()
+    [made] = [record.value for record in office.crm.records(Person) if len(record.value.identities) == 2]
+    assert {identity.value for identity in made.identities} == {"ann@sample.example", "+12125550123"}
+    assert office.row("one").state == DONE
+    assert office.open_rows() == Counter()
+
+
 def test_a_person_whom_nobody_has_any_more_is_made_again(office: Office) -> None:
     [ann] = office.crm.records(Person)
     office.introduce("bob")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 
@@ -74,9 +75,16 @@ class Staff:
             return
         addresses, truth = self._addresses(person), self._world.truth
         roots = {truth.ever.root(address) for address in addresses}
+
+        def is_theirs(some: Iterable[str]) -> bool:
+            return not roots.isdisjoint(truth.ever.root(address) for address in some)
+
         for one in self._world.people.everybody:
-            if roots & {truth.ever.root(address) for address in one.addresses}:
+            if is_theirs(one.addresses):
                 one.quiet_until = self._scene.now + FORGETTING + timedelta(hours=1)
+        # Here they may have been one with another person of the CRM, who keeps what is forgotten with them here: if it
+        # is told again, it is new
+        self._books.excused.update(f"#{mark}" for mark, told in truth.contacts.items() if is_theirs(told.addresses))
         truth.erase(addresses, self._scene.now)
         self._books.erase(person)
 
