@@ -45,10 +45,8 @@ _CURES: dict[type[ProviderError], str] = {
 }
 
 
-def meaning(answer: requests.Response, what: str, *, reads: bool, now: datetime) -> ProviderError | None:
-    """The error that an answer's status stands for, or None for a success. ``what`` names account and request."""
-    if answer.status_code < 300:
-        return None
+def meaning(answer: requests.Response, what: str, *, reads: bool, now: datetime) -> ProviderError:
+    """The error that the status of an answer, 300 or more, stands for. ``what`` names account and request."""
     if "Location" in answer.headers and 300 <= answer.status_code < 400 and answer.status_code != 303:
         return Rejected(f"{what} was sent on to another address. Give the new one as base_url.", **details(answer))
     wait = retry_after(answer.headers, now)

@@ -152,18 +152,21 @@ class Session:
     def _ask(self, call: Call, read: Read, end: float) -> tuple[requests.Response | None, Any, Exception | None]:
         patience = READ_S if call.is_read and call.deadline_s is None else end - stopwatch()
         limits = wire.Exchange(end, patience)
-        what = self._what(call)
         try:
             answer = self._follow(call, limits)
         except (OSError, ValueError, HTTPError) as problem:  # every RequestException is an OSError
-            return None, None, unanswered(problem, what, limits, reads=call.is_read)
+            return None, None, unanswered(problem, self._what(call), limits, reads=call.is_read)
         error = self._meaning(answer, call)
         if error is not None:
             return answer, None, error
         try:
             return answer, read(answer), None
         except BadInput:
-            return answer, None, unreadable(answer, what, "its body is not the JSON asked for.", reads=call.is_read)
+            return (
+                answer,
+                None,
+                unreadable(answer, self._what(call), "its body is not the JSON asked for.", reads=call.is_read),
+            )
 
     def _follow(self, call: Call, limits: wire.Exchange) -> requests.Response:
         answer = self._exchange(call, limits)
@@ -206,6 +209,8 @@ class Session:
     def _meaning(self, answer: requests.Response, call: Call) -> Exception | None:
         error = self._plugins_meaning(answer, call)
         if error is None:
+            if answer.status_code < 300:
+                return None
             return meaning(answer, self._what(call), reads=call.is_read, now=self._clock.now())
         if isinstance(error, ProviderError):
             complete(error, answer)
@@ -233,7 +238,7 @@ class Session:
         outcome = "ok" if error is None else getattr(error, "code", "error")
         count("http_answers", account=self._account, outcome=outcome)
         status = None if answer is None else answer.status_code
-        _log.debug("http_answer", what=self._what(call), status=status, outcome=outcome)
+        _log.debug("http_answer", account=self._account, what=call.what, status=status, outcome=outcome)
         if self._told is not None:
             self._told(answer, error)
 

@@ -149,7 +149,7 @@ def _worked(sql: Dialect, insert_into: Any) -> Any:
 def refused(store: Store, tx: Transaction, account: str, records: int) -> int:
     """The account refused so many records and took none; tells how many it has refused in a row by now."""
     known = {"account": account, "records": records, **store.times(now=NOW)}
-    return int(tx.execute(_refused(store.dialect, insert_for(store)), known).scalar_one())
+    return int(tx.execute(_refused(store.dialect, insert_for(store)), known).scalar())
 
 
 @prepared

@@ -21,6 +21,10 @@ BUSY_TIMEOUT_S = 10
 #: How much of a SQLite file each connection may keep in memory, in KiB; SQLite's own 2 MB hold little of a busy one.
 CACHE_KIB = 65_536
 
+#: After how many pages of its log, of 4 KiB each, SQLite brings them into the file: what many commits change is written
+#: there once. SQLite's own 1000 pages are a dozen commits of a busy one.
+LOG_PAGES = 4_000
+
 #: How many statements a connection to SQLite keeps ready; its driver's own 128 are fewer than there are.
 STATEMENTS = 1000
 
@@ -95,6 +99,7 @@ def sqlite_engine(url: URL, begin: str) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
 
     beginning = Prepared(text(f"BEGIN {begin}"))
 

@@ -15,8 +15,6 @@ from sqlalchemy import (
     Engine,
     Executable,
     Interval,
-    Result,
-    ScalarResult,
     Select,
     bindparam,
     func,
@@ -37,7 +35,7 @@ from cxsdk.domain.clock import Clock, SystemClock
 from cxsdk.errors import ConfigurationError, StoreUnavailable
 from cxsdk.observe.crashing import passing
 from cxsdk.store.connecting import postgres_engine, sqlite_engine
-from cxsdk.store.prepared import NOTHING, Given, Prepared, run
+from cxsdk.store.prepared import NOTHING, Given, Prepared, Rows, run
 from cxsdk.store.types import UtcDateTime
 
 #: PostgreSQL's codes where of two transactions that wait for each other it ends one (deadlock_detected and
@@ -90,22 +88,23 @@ class Transaction:
         self.lanes: set[str] = set()
 
     @overload
-    def execute(self, statement: Prepared, given: Given | Sequence[Given] = ...) -> Result[*tuple[Any, ...]]: ...
+    def execute(self, statement: Prepared, given: Given | Sequence[Given] = ...) -> Rows: ...
     @overload
     def execute(
         self, statement: Executable, given: Given | Sequence[Given] = ...
     ) -> CursorResult[*tuple[Any, ...]]: ...
     def execute(
         self, statement: Prepared | Executable, given: Given | Sequence[Given] = NOTHING
-    ) -> Result[*tuple[Any, ...]]:
+    ) -> Rows | CursorResult[*tuple[Any, ...]]:
         """Runs a statement: once with these parameters, or once with each of several."""
         if isinstance(statement, Prepared):
             return run(self.connection, statement, given)
         return self.connection.execute(statement, given)
 
-    def scalars(self, statement: Prepared | Executable, given: Given = NOTHING) -> ScalarResult[Any]:
+    def scalars(self, statement: Prepared | Executable, given: Given = NOTHING) -> Sequence[Any]:
         """The first column of each row."""
-        return self.execute(statement, given).scalars()
+        found = self.execute(statement, given).scalars()
+        return found if isinstance(found, list) else found.all()
 
     def scalar(self, statement: Prepared | Executable, given: Given = NOTHING) -> Any:
         """The first column of the first row, or None where there is none."""
@@ -132,6 +131,7 @@ class Store:
         self._reader = sqlite_engine(self.url, "DEFERRED") if separate else self._writer
         # SQLite has one writer: threads of one process queue here instead of polling the file's lock.
         self._lock = threading.RLock() if self.is_sqlite else None
+        self._kept: Connection | None = None
 
     @property
     def engine(self) -> Engine:
@@ -152,7 +152,7 @@ class Store:
 
         Once it is committed, the lanes for which it owes something now are rung for.
         """
-        with self._queue(), _told_plainly(), self._writer.begin() as connection:
+        with self._queue(), _told_plainly(), self._writing() as connection:
             tx = Transaction(connection)
             yield tx
             passing("before commit")
@@ -166,8 +166,31 @@ class Store:
         with self._queue() if self._in_memory else nullcontext(), _told_plainly(), self._reader.begin() as connection:
             yield Transaction(connection)
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A connection in a transaction. SQLite's one writer keeps its own: to fetch and return it costs a statement.
+
+        After an error it takes a new one, whatever state the old one was left in.
+        """
+        if self._lock is None:
+            with self._writer.begin() as connection:
+                yield connection
+            return
+        kept, self._kept = self._kept or self._writer.connect(), None
+        try:
+            with kept.begin():
+                yield kept
+        except BaseException:
+            kept.close()
+            raise
+        self._kept = kept
+
     def close(self) -> None:
         """Closes the connections."""
+        with self._queue():
+            if self._kept is not None:
+                self._kept.close()
+                self._kept = None
         self._writer.dispose()
         self._reader.dispose()
 

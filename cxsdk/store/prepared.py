@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any, NamedTuple, ParamSpec, cast
 
-from sqlalchemy import BindParameter, Connection, Dialect, Executable, Result, String, literal_column
-from sqlalchemy.engine import IteratorResult
+from sqlalchemy import BindParameter, Connection, Dialect, Executable, Row, String, literal_column
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -26,6 +25,35 @@ NOTHING: Given = {}
 
 _Process = Callable[[Any], Any]
 _P = ParamSpec("_P")
+
+
+class Rows(list[Row[*tuple[Any, ...]]]):
+    """The rows that a statement brought, all of them."""
+
+    def all(self) -> Rows:
+        """The rows."""
+        return self
+
+    def first(self) -> Row[*tuple[Any, ...]] | None:
+        """The first row, or None where there is none."""
+        return self[0] if self else None
+
+    def one(self) -> Row[*tuple[Any, ...]]:
+        """The only row."""
+        [row] = self
+        return row
+
+    def one_or_none(self) -> Row[*tuple[Any, ...]] | None:
+        """The only row, or None where there is none."""
+        return self.one() if self else None
+
+    def scalars(self) -> list[Any]:
+        """The first column of each row."""
+        return [row[0] for row in self]
+
+    def scalar(self) -> Any:
+        """The first column of the first row, or None where there is none."""
+        return self[0][0] if self else None
 
 
 class Prepared:
@@ -78,8 +106,7 @@ class _Plan:
     text: str
     takes: Sequence[_Parameter]
     is_ordered: bool  #: the driver takes them in this order, and not by name
-    columns: SimpleResultMetaData | None
-    reads: Sequence[tuple[int, _Process]]
+    row: Callable[[Sequence[Any]], Row[*tuple[Any, ...]]] | None  #: makes a row of what the driver brings
 
     @classmethod
     def of(cls, statement: Any, dialect: Dialect) -> _Plan:
@@ -90,9 +117,7 @@ class _Plan:
         known = {name: _Parameter.of(bind, name, values[name], dialect) for bind, name in compiled.bind_names.items()}
         takes = [known[name] for name in compiled.positiontup or known]
         columns = list(getattr(statement, "exported_columns", ()))
-        reads = [(place, read) for place, column in enumerate(columns) if (read := _reading(column.type, dialect))]
-        keys = SimpleResultMetaData([str(column.key) for column in columns]) if columns else None
-        return cls(compiled.string, takes, compiled.positional, keys, reads)
+        return cls(compiled.string, takes, compiled.positional, _making(columns, dialect) if columns else None)
 
     def filled(self, given: Given) -> Any:
         """The parameters as the driver takes them."""
@@ -102,20 +127,16 @@ class _Plan:
         ]
         return values if self.is_ordered else {each.name: value for each, value in zip(self.takes, values, strict=True)}
 
-    def read(self, rows: Iterable[Sequence[Any]]) -> Result[*tuple[Any, ...]]:
+    def read(self, rows: Iterable[Sequence[Any]]) -> Rows:
         """The rows as they are meant."""
-        if self.columns is None:
-            return IteratorResult(_NO_COLUMNS, iter(()))
-        return IteratorResult(self.columns, iter([self._meant(row) for row in rows] if self.reads else list(rows)))
-
-    def _meant(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        values = list(row)
-        for place, read in self.reads:
-            values[place] = read(values[place])
-        return tuple(values)
+        return Rows(map(self.row, rows)) if self.row else Rows()
 
 
-_NO_COLUMNS = SimpleResultMetaData([])
+def _making(columns: Sequence[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Row[*tuple[Any, ...]]]:
+    """Makes rows with these columns as SQLAlchemy does, without the result around them."""
+    keys = SimpleResultMetaData([str(column.key) for column in columns])
+    reads: list[Any] = [_reading(column.type, dialect) for column in columns]
+    return partial(Row, keys, reads if any(reads) else None, keys._key_to_index)  # noqa: SLF001 - as its own results do
 
 
 def _with_constants(statement: Any) -> Any:
@@ -137,7 +158,7 @@ def _reading(type: TypeEngine[Any], dialect: Dialect) -> _Process | None:
     return type.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def run(connection: Connection, statement: Prepared, given: Given | Sequence[Given]) -> Result[*tuple[Any, ...]]:
+def run(connection: Connection, statement: Prepared, given: Given | Sequence[Given]) -> Rows:
     """Runs a statement: once with these parameters, or once with each of several."""
     plan = statement.plan(connection.dialect)
     cursor: DBAPICursor | None = None
@@ -154,8 +175,8 @@ def run(connection: Connection, statement: Prepared, given: Given | Sequence[Giv
 def _rows(cursor: DBAPICursor, plan: _Plan, given: Given | Sequence[Given]) -> Sequence[Any]:
     if isinstance(given, Mapping):
         cursor.execute(plan.text, plan.filled(given))
-        return cursor.fetchall() if plan.columns else ()
-    if plan.columns:  # no driver gathers the rows of many runs
+        return cursor.fetchall() if plan.row else ()
+    if plan.row:  # no driver gathers the rows of many runs
         return [row for each in given for row in _rows(cursor, plan, each)]
     cursor.executemany(plan.text, [plan.filled(each) for each in given])
     return ()

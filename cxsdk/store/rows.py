@@ -14,7 +14,6 @@ from typing import Any
 from pydantic_core import to_json
 from sqlalchemy import (
     LargeBinary,
-    Result,
     Subquery,
     Table,
     Text,
@@ -28,12 +27,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cxsdk.store.engine import Store, Transaction
-from cxsdk.store.prepared import prepared
+from cxsdk.store.prepared import Rows, prepared
 
 Row = Mapping[str, Any]
 
 
-def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> Result[*tuple[Any, ...]]:
+def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> Rows:
     """Inserts those of these rows that no row of the table speaks against, in their order; returns these columns.
 
     Rows are mappings with the same keys, names of columns; there is at least one.

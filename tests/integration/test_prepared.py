@@ -66,7 +66,7 @@ def test_each_of_several_rows_brings_its_own_results(tx: Transaction) -> None:
 def test_nothing_found_is_none(tx: Transaction) -> None:
     assert tx.execute(Prepared(FIND), {"its_key": "nobody"}).one_or_none() is None
     assert tx.scalar(Prepared(FIND), {"its_key": "nobody"}) is None
-    assert tx.scalars(Prepared(FIND), {"its_key": "nobody"}).all() == []
+    assert tx.scalars(Prepared(FIND), {"its_key": "nobody"}) == []
 
 
 def test_a_statement_without_rows_writes(tx: Transaction) -> None:
@@ -93,7 +93,7 @@ def test_a_constant_is_part_of_the_statement_and_means_what_it_says(tx: Transact
     odd = "it's 50% :off? \\ Київ"
     tx.execute(ADD, [{**row("a"), "lane": odd}, row("b")])
     of_odd = Prepared(select(outbox.c.key).where(outbox.c.lane == odd, outbox.c.kind == bindparam("its_kind")))
-    assert tx.scalars(of_odd, {"its_kind": "entry"}).all() == ["a"]
+    assert tx.scalars(of_odd, {"its_kind": "entry"}) == ["a"]
     assert "50%" in of_odd.plan(tx.dialect).text
 
 
