@@ -68,7 +68,7 @@ def single_crm(bench: Bench) -> tuple[Run, Run]:
     """Contacts a second into a CRM that takes one at a time; of customers whom it knows: the baseline asks for none."""
 
     def rate(side: Side) -> float:
-        return side.deliver(bench.size.few, only_regulars=True).per_second
+        return side.deliver(bench.size.lasting, only_regulars=True).per_second
 
     us, them = bench.scene("single", lambda: both(ours(bench, bench.postgres(), batches=False), naive(bench)))
     return lambda: rate(us), lambda: rate(them)

@@ -21,6 +21,7 @@ from cxsdk_workers.worker import GRACE_S
 from tests import deploy
 from tests.deploy import DEPLOY, UNITS, commands_on, compose, image, services, units
 from tests.project.tree import PACKAGES, PYPROJECT, ROOT
+from tests.servers import postgres
 
 PAGE = ROOT / "docs" / "deploy.md"
 #: Who calls our commands by which name.
@@ -78,6 +79,13 @@ def test_the_compose_file_keeps_to_the_specification() -> None:
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
     done = subprocess.run([*check, str(DEPLOY / "compose.yaml")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_postgresql_is_set_as_the_page_says_wherever_it_is_started_for_use_or_measured() -> None:
+    [block] = re.findall(r"```ini\n(max_connections.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    told = block.replace(" = ", "=").split()
+    _, *composed = compose()["services"]["postgres"]["command"]
+    assert composed == list(postgres.AS_DEPLOYED) == [word for setting in told for word in ("-c", setting)]
 
 
 def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
