@@ -27,7 +27,7 @@ PATIENCE = timedelta(seconds=10)
 #: A row that is the ring itself is never lost, and keeps its place among those that wait.
 FOREVER = timedelta(days=36_500)
 #: How long after a ring the same lane is rung for again, in seconds: each commit of a busy web process asks for it.
-BREATH_S = 0.02
+BREATH_S = 0.05
 #: How long the end of a process waits for its last rings, in seconds; the clock's sweep makes up for them.
 LAST_RINGS_S = 2.0
 
