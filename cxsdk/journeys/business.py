@@ -52,7 +52,7 @@ _OWNERS = Prepared(select(events.c.id, events.c.customer_id).where(among(events.
 def _insert(runtime: Runtime, tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     if not rows:
         return set()
-    return set(insert_new(tx, events, rows, "id").scalars())
+    return {id for (id,) in insert_new(tx, events, rows, "id")}
 
 
 def _contact(fact: BusinessEvent, account: str) -> Contact:

@@ -63,7 +63,7 @@ def change(tx: Transaction, case_id: str, **values: Any) -> None:
 
 def promise(tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Writes a promise; False where it was made before."""
-    return insert_new(tx, promises, [row], "id").first() is not None
+    return bool(insert_new(tx, promises, [row], "id"))
 
 
 def promises_by_ids(tx: Transaction, ids: Iterable[str]) -> Sequence[Row[Any]]:
@@ -118,7 +118,7 @@ def broke(tx: Transaction, promise_id: str, at: datetime) -> None:
 
 def add_task(tx: Transaction, row: Mapping[str, Any]) -> bool:
     """Writes a new task; False where it was there."""
-    return insert_new(tx, tasks, [row], "id").first() is not None
+    return bool(insert_new(tx, tasks, [row], "id"))
 
 
 def task(tx: Transaction, task_id: str) -> Row[Any] | None:

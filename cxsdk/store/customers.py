@@ -134,7 +134,7 @@ class _Book:
             tx.execute(delete(identities).where(_WHOSE.in_(sorted(self.confirmed))))
         if self.new_identities:
             rows = [{**_row(whose), "confidence": sure.value} for whose, sure in sorted(self.new_identities.items())]
-            if len(insert_new(tx, identities, rows, "customer_id").all()) < len(rows):
+            if len(insert_new(tx, identities, rows, "customer_id")) < len(rows):
                 raise LostRace
         self.new_customers, self.new_identities, self.confirmed = [], {}, []
 

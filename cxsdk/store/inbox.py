@@ -67,7 +67,7 @@ def _put(store: Store, tx: Transaction, arrivals: Sequence[Arrival]) -> list[Sto
     now = store.clock.now()
     # In one order, so that no two batches lock each other out
     rows = [_row(arrival, now) for _, arrival in sorted(unique.items(), key=lambda item: item[0])]
-    fresh = {(row.account, row.event_key) for row in insert_new(tx, inbox, rows, "account", "event_key").all()}
+    fresh = set(insert_new(tx, inbox, rows, "account", "event_key"))
     owes(tx, {lane_of(account) for account, _ in fresh})
     known = _stored(tx, [key for key in unique if key not in fresh])
     bodies = {key: unique[key].raw.body for key in fresh} | {key: row.body for key, row in known.items()}

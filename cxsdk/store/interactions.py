@@ -56,7 +56,7 @@ def save(tx: Transaction, new: Sequence[Known], changed: Sequence[Known]) -> set
     """Writes contacts; tells which of the new ones another worker wrote first."""
     inserted: set[str] = set()
     if new:
-        inserted = set(insert_new(tx, interactions, [_row(known) for known in new], "id").scalars())
+        inserted = {id for (id,) in insert_new(tx, interactions, [_row(known) for known in new], "id")}
     update_each(tx, interactions, [_changes(known) for known in changed])
     return {known.id for known in new} - inserted
 

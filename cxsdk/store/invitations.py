@@ -26,7 +26,7 @@ def add(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """Writes invitations; tells the ids of the new ones: there is one of a kind for a trigger."""
     if not rows:
         return set()
-    return set(insert_new(tx, invitations, rows, "id").scalars())
+    return {id for (id,) in insert_new(tx, invitations, rows, "id")}
 
 
 def change(tx: Transaction, ids: Iterable[str], **values: Any) -> None:

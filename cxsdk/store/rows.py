@@ -22,22 +22,43 @@ from sqlalchemy import (
     column,
     func,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from cxsdk.store.engine import Store, Transaction
-from cxsdk.store.prepared import Rows, prepared
+from cxsdk.store.prepared import Prepared, prepared
 
 Row = Mapping[str, Any]
 
 
-def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *returning: str) -> Rows:
-    """Inserts those of these rows that no row of the table speaks against, in their order; returns these columns.
+def insert_new(tx: Transaction, table: Table, rows: Sequence[Row], *told: str) -> list[tuple[Any, ...]]:
+    """Inserts those of these rows that no row of the table speaks against, in their order; tells these columns of each.
 
-    Rows are mappings with the same keys, names of columns; there is at least one.
+    Rows are mappings with the same keys, names of columns, those that are told among them; there is at least one.
     """
-    return tx.execute(_insert_new(tx.dialect.name, table, tuple(rows[0]), returning), given(tx, table, rows))
+    names, values = tuple(rows[0]), given(tx, table, rows)
+    if told and len(rows) >= _MANY and tx.dialect.name == "sqlite" and _are_all_new(tx, table, names, values):
+        return [tuple(row[name] for name in told) for row in rows]
+    return [tuple(row) for row in tx.execute(_insert_new(tx.dialect.name, table, names, told), values)]
+
+
+def _are_all_new(tx: Transaction, table: Table, names: tuple[str, ...], values: Sequence[Row]) -> bool:
+    """Inserts rows on SQLite if all of them are new, as they mostly are: to be told of each takes twice as long."""
+    before = tx.scalar(_CHANGES)
+    tx.execute(_BEGIN_TRYING)
+    tx.execute(_insert_new("sqlite", table, names, ()), values)
+    are_new = bool(tx.scalar(_CHANGES) - before == len(values))
+    if not are_new:
+        tx.execute(_TAKE_BACK)
+    return are_new
+
+
+#: From how many rows on that is worth its own statements.
+_MANY = 8
+_CHANGES = Prepared(select(func.total_changes()))
+_BEGIN_TRYING, _TAKE_BACK = Prepared(text("SAVEPOINT all_new")), Prepared(text("ROLLBACK TO all_new"))
 
 
 def update_each(tx: Transaction, table: Table, rows: Sequence[Row]) -> None:

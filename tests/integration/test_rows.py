@@ -49,9 +49,21 @@ def test_rows_are_kept_as_they_were_given_and_in_their_order(store: Store) -> No
 
 def test_only_what_is_new_is_inserted_and_told(store: Store) -> None:
     with store.write() as tx:
-        assert set(insert_new(tx, outbox, [thing("a"), thing("b")], "key").scalars()) == {"a", "b"}
-        assert set(insert_new(tx, outbox, [thing("b"), thing("c"), thing("c")], "key").scalars()) == {"c"}
+        assert set(insert_new(tx, outbox, [thing("a"), thing("b")], "key")) == {("a",), ("b",)}
+        assert set(insert_new(tx, outbox, [thing("b"), thing("c"), thing("c")], "key")) == {("c",)}
     assert [row.key for row in things(store)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("known", ["", "a", "e", "h", "abcdefgh"])
+def test_of_many_rows_only_what_is_new_is_inserted_and_told(store: Store, known: str) -> None:
+    with store.write() as tx:
+        if known:
+            insert_new(tx, outbox, [thing(key, body={"text": "the first one"}) for key in known])
+        told = insert_new(tx, outbox, [thing(key) for key in "abcdefgh"], "kind", "key")
+        assert set(told) == {("entry", key) for key in "abcdefgh" if key not in known}
+        assert insert_new(tx, outbox, [thing(key) for key in "iijjkkll"], "key") == [(key,) for key in "ijkl"]
+    assert sorted(row.key for row in things(store)) == list("abcdefghijkl")
+    assert {row.key for row in things(store) if row.body == {"text": "the first one"}} == set(known)
 
 
 def test_bytes_stay_what_they_are(store: Store) -> None:
