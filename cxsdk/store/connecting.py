@@ -21,9 +21,10 @@ BUSY_TIMEOUT_S = 10
 #: How much of a SQLite file each connection may keep in memory, in KiB; SQLite's own 2 MB hold little of a busy one.
 CACHE_KIB = 65_536
 
-#: After how many pages of its log, of 4 KiB each, SQLite brings them into the file: what many commits change is written
-#: there once. SQLite's own 1000 pages are a dozen commits of a busy one.
-LOG_PAGES = 4_000
+#: After how many pages of its log, of 4 KiB each, SQLite brings them into the file: as many as fit into the cache. What
+#: many commits change is written there once; SQLite's own 1000 pages are a dozen commits of a busy one, or two of 500
+#: keys that fall anywhere among millions.
+LOG_PAGES = CACHE_KIB // 4
 
 #: How many statements a connection to SQLite keeps ready; its driver's own 128 are fewer than there are.
 STATEMENTS = 1000
