@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 
 #: After how many new objects the youngest are looked through: more than a batch of contacts is made of.
-YOUNGEST = 50_000
+YOUNGEST = 20_000
 
 
 def collect_less_often() -> None:
