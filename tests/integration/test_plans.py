@@ -26,12 +26,16 @@ POSTGRESQL = Dialect(is_sqlite=False, tells_time=True)
 #: Tables that hold a few rows, whatever the installation.
 SMALL = {"accounts"}
 
+#: What is asked of SQLite alone.
+ONLY_ON_SQLITE = {f"store.rows.{name}" for name in ("_CHANGES", "_BEGIN_TRYING", "_TAKE_BACK")}
+
 
 def statements() -> dict[str, Prepared]:
     """Those of ours that are the same for all that they are asked, by their names."""
     names = [m.name for p in (store_package, journeys) for m in iter_modules(p.__path__, f"{p.__name__}.")]
     modules = {name.removeprefix("cxsdk."): vars(import_module(name)) for name in names}
-    return {f"{n}.{k}": each for n, m in modules.items() for k, each in m.items() if isinstance(each, Prepared)}
+    found = {f"{n}.{k}": each for n, m in modules.items() for k, each in m.items() if isinstance(each, Prepared)}
+    return {name: each for name, each in found.items() if name not in ONLY_ON_SQLITE}
 
 
 def of_owed(table: Table) -> dict[str, Prepared]:
