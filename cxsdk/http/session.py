@@ -162,11 +162,8 @@ class Session:
         try:
             return answer, read(answer), None
         except BadInput:
-            return (
-                answer,
-                None,
-                unreadable(answer, self._what(call), "its body is not the JSON asked for.", reads=call.is_read),
-            )
+            why = "its body is not the JSON asked for."
+            return answer, None, unreadable(answer, self._what(call), why, reads=call.is_read)
 
     def _follow(self, call: Call, limits: wire.Exchange) -> requests.Response:
         answer = self._exchange(call, limits)
@@ -208,12 +205,10 @@ class Session:
 
     def _meaning(self, answer: requests.Response, call: Call) -> Exception | None:
         error = self._plugins_meaning(answer, call)
-        if error is None:
-            if answer.status_code < 300:
-                return None
-            return meaning(answer, self._what(call), reads=call.is_read, now=self._clock.now())
         if isinstance(error, ProviderError):
             complete(error, answer)
+        elif error is None and answer.status_code >= 300:
+            error = meaning(answer, self._what(call), reads=call.is_read, now=self._clock.now())
         return error
 
     def _plugins_meaning(self, answer: requests.Response, call: Call) -> Exception | None:
